@@ -1,0 +1,200 @@
+/*
+ * libmemguard_ffi: secrets sealed in memory, opened into protected windows; AES-256-GCM for files.
+ * Generated from native/src/exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
+ */
+
+#ifndef MEMGUARD_H
+#define MEMGUARD_H
+
+#include <stdint.h>
+
+// Done.
+#define MG_OK 0
+
+// A null pointer, a length over the limit, or a capacity that is too small.
+#define MG_ERR_INVALID_ARGUMENT -1
+
+// The handle is unknown, removed, or expired.
+#define MG_ERR_STALE_HANDLE -2
+
+// No more memory can be locked (RLIMIT_MEMLOCK).
+#define MG_ERR_LOCKED_MEMORY -3
+
+// All window descriptors are in use.
+#define MG_ERR_NO_WINDOW -4
+
+// Ordinary memory is short.
+#define MG_ERR_OUT_OF_MEMORY -5
+
+// The data is not what was sealed.
+#define MG_ERR_AUTHENTICATION -6
+
+// The process was forked and has no access to the secrets of its parent.
+#define MG_ERR_FORKED -7
+
+// A bug in this library; the call had no effect that could be relied on.
+#define MG_ERR_PANIC -8
+
+// mg_init has not run.
+#define MG_ERR_NOT_INITIALIZED -9
+
+// The operating system refused random bytes or a mapping.
+#define MG_ERR_SYSTEM -10
+
+// Flag: don't use memfd_secret(2), which keeps the system from hibernating while it is in use.
+#define MG_NO_MEMFD_SECRET 1
+
+// Flag: go on with unlocked memory where locking fails.
+#define MG_BEST_EFFORT 2
+
+// How many secrets may be lent at once.
+#define MG_WINDOW_COUNT 4096
+
+// A window as the caller sees it: `data` and `length` may be read while it is lent.
+typedef struct MgWindow {
+  // The first byte of the plaintext.
+  uint8_t *data;
+  // The length of the plaintext in bytes.
+  uint64_t length;
+  // Private to the library.
+  uint64_t reserved[14];
+} MgWindow;
+
+// Figures at one moment, in bytes where they are not counts.
+typedef struct MgUsage {
+  // Values in the cache.
+  uint64_t items;
+  // Their lengths together.
+  uint64_t value_bytes;
+  // Ordinary memory that their sealed form takes.
+  uint64_t sealed_bytes;
+  // Windows that are lent, in the whole process.
+  uint64_t windows_in_use;
+  // Window descriptors that were ever in use at once, at most.
+  uint64_t windows_peak;
+  // Locked memory of this library, in the whole process.
+  uint64_t locked_bytes;
+  // Memory that should be locked and is not (MG_BEST_EFFORT).
+  uint64_t unlocked_bytes;
+  // Of the process key: 1 memfd_secret, 2 locked, 3 not locked.
+  uint64_t memory_kind;
+} MgUsage;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The version of this interface: 1.
+uint32_t mg_abi_version(void);
+
+// Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
+// (MG_NO_MEMFD_SECRET, MG_BEST_EFFORT), else MG_ERR_LOCKED_MEMORY.
+int32_t mg_init(uint32_t flags);
+
+// Makes a cache and writes its number to `cache`.
+//
+// # Safety
+// `cache` must be writable.
+int32_t mg_cache_new(uint32_t flags, uint64_t *cache);
+
+// Removes a cache and its values. Windows lent from it stay good until they are released.
+int32_t mg_cache_free(uint64_t cache);
+
+// Removes all values of a cache.
+int32_t mg_cache_clear(uint64_t cache);
+
+// Seals a copy of a value (up to 1 GiB) and writes its handle to `handle`. `ttl_ms`: how long it lives; `idle_ms`: how
+// long without use; milliseconds, 0 for ever. The value itself stays the caller's to wipe.
+//
+// # Safety
+// `value_data` must be readable for `length` bytes, or null where that is 0; `handle` must be writable.
+int32_t mg_put(uint64_t cache,
+               const uint8_t *value_data,
+               uint64_t length,
+               uint64_t ttl_ms,
+               uint64_t idle_ms,
+               uint64_t *handle);
+
+// Puts another value under a handle. Readers get the one or the other, never a mixture.
+//
+// # Safety
+// `value_data` must be readable for `length` bytes, or null where that is 0.
+int32_t mg_replace(uint64_t cache,
+                   uint64_t handle,
+                   const uint8_t *value_data,
+                   uint64_t length,
+                   uint64_t ttl_ms,
+                   uint64_t idle_ms);
+
+// Removes a value.
+int32_t mg_remove(uint64_t cache, uint64_t handle);
+
+// The length of a value in bytes, or a status.
+int64_t mg_length(uint64_t cache, uint64_t handle);
+
+// Opens a value into a window; returns the window's number, or a status. The caller reads `data` and `length` of entry
+// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release.
+int64_t mg_borrow(uint64_t cache,
+                  uint64_t handle);
+
+// Takes a window of `length` zeros to write to; returns its number, or a status.
+int64_t mg_window_acquire(uint64_t length, uint32_t flags);
+
+// Wipes a window and takes it back; a second time is MG_ERR_STALE_HANDLE.
+int32_t mg_window_release(int64_t window);
+
+// The table of windows: 4096 entries, valid for ever.
+const struct MgWindow *mg_windows(void);
+
+// Removes the values of a cache that have expired; returns how many, or a status.
+int64_t mg_sweep(uint64_t cache);
+
+// Writes figures of a cache and of the process to `usage`.
+//
+// # Safety
+// `usage` must be writable.
+int32_t mg_usage(uint64_t cache, struct MgUsage *usage);
+
+// Expands a 32-byte AES key in protected memory and writes its number to `aead`. The original stays the caller's to
+// wipe.
+//
+// # Safety
+// `key` must be readable for 32 bytes; `aead` must be writable.
+int32_t mg_aead_new(const uint8_t *key,
+                    uint32_t flags,
+                    uint64_t *aead);
+
+// Wipes a key, after the calls that use it.
+int32_t mg_aead_free(uint64_t aead);
+
+// Seals under a random IV: writes `length + 28` bytes, `IV || ciphertext || tag`.
+//
+// # Safety
+// The inputs must be readable for their lengths (null where that is 0), `out` writable for `capacity` bytes and apart
+// from `plain`.
+int32_t mg_aead_seal(uint64_t aead,
+                     const uint8_t *aad,
+                     uint64_t aad_length,
+                     const uint8_t *plain,
+                     uint64_t length,
+                     uint8_t *out,
+                     uint64_t capacity);
+
+// Verifies and opens: writes `length - 28` bytes, or MG_ERR_AUTHENTICATION and zeros.
+//
+// # Safety
+// The inputs must be readable for their lengths (null where that is 0), `out` writable for `capacity` bytes (null where
+// nothing is written) and apart from `sealed`.
+int32_t mg_aead_open(uint64_t aead,
+                     const uint8_t *aad,
+                     uint64_t aad_length,
+                     const uint8_t *sealed,
+                     uint64_t length,
+                     uint8_t *out,
+                     uint64_t capacity);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MEMGUARD_H */

@@ -1,0 +1,17 @@
+//! The native half of MemGuard for the JVM.
+//!
+//! Values lie sealed in ordinary memory ([`cache`], [`blob`]) under one key in protected memory ([`process_key`],
+//! [`region`]); a borrow opens one into a [`window`]. Files are sealed by [`aead`]. What C and Java call is in
+//! [`exports`].
+
+pub mod aead;
+pub mod blob;
+pub mod cache;
+pub mod clock;
+pub mod exports;
+pub mod fork;
+pub mod process_key;
+pub mod region;
+pub mod slots;
+pub mod status;
+pub mod window;
