@@ -1,0 +1,2 @@
+/* libsodium as native/build.sh installs it: the pinned version, not the machine's. */
+#include <sodium.h>
