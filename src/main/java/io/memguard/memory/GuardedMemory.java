@@ -1,0 +1,169 @@
+package io.memguard.memory;
+
+import static io.memguard.ffi.sodium.SodiumLibrary.*;
+
+import io.memguard.Borrower;
+import io.memguard.MemoryPolicy;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One allocation of {@code sodium_malloc}: guard pages on both sides, a canary in front, locked, without access while
+ * nobody uses it. A segment is lent under an arena of its own that is closed before the pages lose access, so that a
+ * leaked segment throws instead of killing the JVM.
+ */
+public final class GuardedMemory implements AutoCloseable {
+    private static final long PAGE = 4096;
+    private static final long CANARY = 16;
+
+    private static final AtomicLong LOCKED = new AtomicLong();
+    private static final AtomicLong UNLOCKED = new AtomicLong();
+
+    static {
+        Sodium.require();
+    }
+
+    private final MemorySegment memory;
+    private final boolean locked;
+
+    // Readers share, a writer is alone; the monitor guards the three fields below and the protection of the pages.
+    private final ReentrantReadWriteLock access = new ReentrantReadWriteLock();
+    private final Object monitor = new Object();
+    private int users;
+    private boolean closed;
+
+    private GuardedMemory(MemorySegment memory, boolean locked) {
+        this.memory = memory;
+        this.locked = locked;
+    }
+
+    /**
+     * Allocates zeros.
+     *
+     * @throws io.memguard.MemGuardException SECURITY_ERROR where the policy wants locked memory and the limit is reached
+     */
+    public static GuardedMemory allocate(long size, MemoryPolicy policy) {
+        MemorySegment pointer = sodium_malloc(size);
+        if (pointer.equals(MemorySegment.NULL)) {
+            throw LockedMemory.exhausted(pages(size));
+        }
+        boolean locked = sodium_mlock(pointer, size) == 0;
+        if (!locked && policy == MemoryPolicy.REQUIRE_LOCKED) {
+            sodium_free(pointer);
+            throw LockedMemory.exhausted(pages(size));
+        }
+        (locked ? LOCKED : UNLOCKED).addAndGet(pages(size));
+        MemorySegment memory = pointer.reinterpret(size);
+        memory.fill((byte) 0);
+        sodium_mprotect_noaccess(pointer);
+        return new GuardedMemory(memory, locked);
+    }
+
+    /** Bytes of this kind of memory that are locked at present, whole pages. */
+    public static long lockedBytes() {
+        return LOCKED.get();
+    }
+
+    /** Bytes that a policy of best effort left unlocked. */
+    public static long unlockedBytes() {
+        return UNLOCKED.get();
+    }
+
+    /** Compares in time that depends only on the two lengths. */
+    public static boolean equal(MemorySegment a, MemorySegment b) {
+        return Sodium.equal(a, b);
+    }
+
+    /** The length in bytes. */
+    public long size() {
+        return memory.byteSize();
+    }
+
+    /** Lends it read-only; any number of threads at once. */
+    public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
+        access.readLock().lock();
+        try {
+            return lend(use, false);
+        } finally {
+            access.readLock().unlock();
+        }
+    }
+
+    /** Lends it for writing, to one thread alone. */
+    public <R extends @Nullable Object, X extends Throwable> R write(Borrower<R, X> use) throws X {
+        if (access.getReadHoldCount() > 0 && !access.isWriteLockedByCurrentThread()) {
+            throw new IllegalStateException("a buffer can't be written inside a read of the same buffer");
+        }
+        access.writeLock().lock();
+        try {
+            return lend(use, true);
+        } finally {
+            access.writeLock().unlock();
+        }
+    }
+
+    private <R extends @Nullable Object, X extends Throwable> R lend(Borrower<R, X> use, boolean write) throws X {
+        enter(write);
+        try (var arena = Arena.ofConfined()) {
+            var lent = memory.reinterpret(arena, null);
+            return use.use(write ? lent : lent.asReadOnly());
+        } finally {
+            leave();
+        }
+    }
+
+    private void enter(boolean write) {
+        synchronized (monitor) {
+            if (closed) {
+                throw new IllegalStateException("this secret is closed; its memory is wiped");
+            }
+            if (users++ == 0) {
+                protect(write ? sodium_mprotect_readwrite(memory) : sodium_mprotect_readonly(memory));
+            }
+        }
+    }
+
+    private void leave() {
+        synchronized (monitor) {
+            if (--users > 0) {
+                return;
+            }
+            if (closed) {
+                free();
+            } else {
+                protect(sodium_mprotect_noaccess(memory));
+            }
+        }
+    }
+
+    /** Wipes and frees, or lets the last user do it. Idempotent. */
+    @Override
+    public void close() {
+        synchronized (monitor) {
+            if (!closed) {
+                closed = true;
+                if (users == 0) {
+                    free();
+                }
+            }
+        }
+    }
+
+    private void free() {
+        sodium_free(memory); // Makes it writable, checks the canary, wipes, unlocks.
+        (locked ? LOCKED : UNLOCKED).addAndGet(-pages(memory.byteSize()));
+    }
+
+    private static void protect(int status) {
+        if (status != 0) {
+            throw LockedMemory.protectionFailed();
+        }
+    }
+
+    private static long pages(long size) {
+        return (size + CANARY + PAGE - 1) / PAGE * PAGE;
+    }
+}

@@ -1,0 +1,34 @@
+package io.memguard.memory;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.os.ResourceLimits;
+
+/** Says what to do where memory can't be locked. */
+final class LockedMemory {
+    private LockedMemory() {}
+
+    /**
+     * The limit of locked memory is reached.
+     *
+     * @param need in bytes, what was asked for on top of what is locked already
+     */
+    static MemGuardException exhausted(long need) {
+        long limit = ResourceLimits.lockedMemory();
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "can't lock " + need + " bytes of memory: the limit (RLIMIT_MEMLOCK) is "
+                        + (limit == ResourceLimits.UNLIMITED
+                                ? "unlimited, so memory itself is short"
+                                : limit + " bytes")
+                        + "; raise it with LimitMEMLOCK= in the systemd unit, memlock in /etc/security/limits.conf or"
+                        + " --ulimit memlock= of the container, or choose MemoryPolicy.BEST_EFFORT");
+    }
+
+    /** mprotect(2) fails where splitting the pages goes over vm.max_map_count. */
+    static MemGuardException protectionFailed() {
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "can't change the protection of memory pages; close buffers or raise vm.max_map_count");
+    }
+}

@@ -1,0 +1,136 @@
+package io.memguard.memory;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Linker;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Loads libsodium and libmemguard_ffi, once per class loader, from {@value #DIRECTORY_PROPERTY} or else from the jar.
+ *
+ * <p>What comes from the jar is extracted into a new private directory (0700) and removed again as soon as it is loaded.
+ */
+public final class NativeLibraries {
+    /** System property: a directory that holds both libraries, for read-only or noexec systems. */
+    public static final String DIRECTORY_PROPERTY = "memguard.native.directory";
+
+    /** Loaded in this order: the second one needs the first. */
+    static final List<String> NAMES = List.of("libsodium.so.26", "libmemguard_ffi.so");
+
+    private static final String RESOURCES = "/io/memguard/native/linux-x86_64/";
+
+    private NativeLibraries() {}
+
+    /** Makes sure that both libraries are loaded; else tells why not and what to do. */
+    public static void require() {
+        if (Loaded.FAILURE != null) {
+            throw new MemGuardException(ErrorCode.SECURITY_ERROR, Loaded.FAILURE, Loaded.CAUSE);
+        }
+    }
+
+    /** Why the libraries can't be used; empty where they can. */
+    public static Optional<String> failure() {
+        return Optional.ofNullable(Loaded.FAILURE);
+    }
+
+    /** Loads on first use; a failure stays, since a class loader's libraries can't be tried twice safely. */
+    private static final class Loaded {
+        static final @Nullable String FAILURE;
+        static final @Nullable Throwable CAUSE;
+
+        static {
+            String failure = unsupportedPlatform();
+            Throwable cause = null;
+            if (failure == null) {
+                try {
+                    load();
+                } catch (UnsatisfiedLinkError | IOException | UncheckedIOException e) {
+                    failure = advice(e);
+                    cause = e;
+                }
+            }
+            FAILURE = failure;
+            CAUSE = cause;
+        }
+    }
+
+    private static @Nullable String unsupportedPlatform() {
+        String system = System.getProperty("os.name", "");
+        String architecture = System.getProperty("os.arch", "");
+        if (!system.equals("Linux") || !architecture.equals("amd64")) {
+            return "no native library for " + system + " " + architecture
+                    + "; this version runs on Linux x86_64 (amd64)";
+        }
+        if (Linker.nativeLinker().defaultLookup().find("gnu_get_libc_version").isEmpty()) {
+            return "the C library is not glibc (musl?); run on a distribution with glibc 2.31 or later";
+        }
+        return null;
+    }
+
+    private static void load() throws IOException {
+        String configured = System.getProperty(DIRECTORY_PROPERTY);
+        if (configured != null) {
+            loadFrom(Path.of(configured));
+            return;
+        }
+        URL resource = resource(NAMES.getLast());
+        if (resource.getProtocol().equals("file")) {
+            try {
+                loadFrom(Path.of(resource.toURI()).resolveSibling(""));
+                return;
+            } catch (URISyntaxException e) {
+                throw new IOException(e);
+            }
+        }
+        Path directory = Files.createTempDirectory("memguard-");
+        try {
+            for (String name : NAMES) {
+                try (InputStream in = resource(name).openStream()) {
+                    Files.copy(in, directory.resolve(name));
+                }
+            }
+            loadFrom(directory);
+        } finally {
+            for (String name : NAMES) {
+                Files.deleteIfExists(directory.resolve(name));
+            }
+            Files.deleteIfExists(directory);
+        }
+    }
+
+    private static void loadFrom(Path directory) throws IOException {
+        for (String name : NAMES) {
+            System.load(directory.resolve(name).toRealPath().toString());
+        }
+    }
+
+    private static URL resource(String name) throws IOException {
+        URL url = NativeLibraries.class.getResource(RESOURCES + name);
+        if (url == null) {
+            throw new IOException(name + " is not in the jar");
+        }
+        return url;
+    }
+
+    private static String advice(Throwable failure) {
+        String message = String.valueOf(failure.getMessage());
+        String hint = message.contains("failed to map segment") || message.contains("Operation not permitted")
+                ? "the temporary directory is mounted noexec: set -Djava.io.tmpdir or -D" + DIRECTORY_PROPERTY
+                        + " to a directory that allows execution"
+                : message.contains("GLIBC_")
+                        ? "the C library is too old: glibc 2.31 or later is needed"
+                        : "check the installation, or set -D" + DIRECTORY_PROPERTY + " to a directory with "
+                                + String.join(" and ", NAMES);
+        return "the native libraries can't be loaded ("
+                + message.lines().findFirst().orElse("") + "); " + hint;
+    }
+}

@@ -1,0 +1,149 @@
+package io.memguard.memory;
+
+import static io.memguard.ffi.cache.CacheLibrary.*;
+
+import io.memguard.Borrower;
+import io.memguard.MemoryPolicy;
+import io.memguard.ffi.cache.MgUsage;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Values sealed in ordinary memory under the process key; opened one at a time into a window.
+ *
+ * <p>Thread-safe. A handle that was removed or has expired is {@link #STALE}, never another value. Borrows that are under
+ * way when the cache closes end as if it were open.
+ */
+public final class SealedCache implements AutoCloseable {
+    /** What {@link #open} returns for a handle without a value. */
+    public static final long STALE = -2;
+
+    /** System property: {@code false} keeps the key out of memfd_secret memory, which forbids hibernation while in use. */
+    public static final String MEMFD_SECRET_PROPERTY = "memguard.memfd_secret";
+
+    static {
+        NativeLibraries.require();
+    }
+
+    private final long cache;
+
+    private SealedCache(long cache) {
+        this.cache = cache;
+    }
+
+    /** A new, empty cache; the first one makes the process key. */
+    public static SealedCache create(MemoryPolicy policy) {
+        int flags = flags(policy);
+        if (mg_init(flags) == MG_ERR_LOCKED_MEMORY()) {
+            throw LockedMemory.exhausted(4096);
+        }
+        try (var arena = Arena.ofConfined()) {
+            var out = arena.allocate(ValueLayout.JAVA_LONG);
+            NativeStatus.check(mg_cache_new(flags, out));
+            return new SealedCache(out.get(ValueLayout.JAVA_LONG, 0));
+        }
+    }
+
+    static int flags(MemoryPolicy policy) {
+        int flags = policy == MemoryPolicy.BEST_EFFORT ? MG_BEST_EFFORT() : 0;
+        return System.getProperty(MEMFD_SECRET_PROPERTY, "true").equals("false") ? flags | MG_NO_MEMFD_SECRET() : flags;
+    }
+
+    /**
+     * Seals a copy of a native segment; the original stays the caller's to wipe.
+     *
+     * @param lifetime how long it lives; zero: as long as the cache
+     * @param idle how long it lives after its last use; zero: no matter
+     * @return its handle
+     */
+    public long put(MemorySegment value, Duration lifetime, Duration idle) {
+        try (var arena = Arena.ofConfined()) {
+            var out = arena.allocate(ValueLayout.JAVA_LONG);
+            NativeStatus.check(mg_put(cache, value, value.byteSize(), lifetime.toMillis(), idle.toMillis(), out));
+            return out.get(ValueLayout.JAVA_LONG, 0);
+        }
+    }
+
+    /** Removes a value; false where there is none. */
+    public boolean remove(long handle) {
+        int status = mg_remove(cache, handle);
+        if (status != STALE) {
+            NativeStatus.check(status);
+        }
+        return status != STALE;
+    }
+
+    /** Opens a value into a window, to be passed to {@link #lend} at once; or {@link #STALE}. */
+    public long open(long handle) {
+        long window = mg_borrow(cache, handle);
+        return window >= 0 ? window : openSlowly(handle, window);
+    }
+
+    private long openSlowly(long handle, long status) {
+        if (status == STALE) {
+            return STALE;
+        }
+        return WindowWait.retry(() -> mg_borrow(cache, handle), Math.max(0, mg_length(cache, handle)));
+    }
+
+    /** Lends a window that {@link #open} returned, and wipes it afterwards. */
+    public static <R extends @Nullable Object, X extends Throwable> R lend(long window, Borrower<R, X> use) throws X {
+        return Windows.lend(window, use);
+    }
+
+    /** Removes whatever has expired; returns how much that was. */
+    public long sweep() {
+        long removed = mg_sweep(cache);
+        return removed == STALE ? 0 : NativeStatus.check(removed);
+    }
+
+    /** Removes all values. */
+    public void clear() {
+        NativeStatus.check(mg_cache_clear(cache));
+    }
+
+    /** The figures of this cache and of the process's windows. */
+    public Usage usage() {
+        try (var arena = Arena.ofConfined()) {
+            var usage = MgUsage.allocate(arena);
+            NativeStatus.check(mg_usage(cache, usage));
+            return new Usage(
+                    MgUsage.items(usage),
+                    MgUsage.value_bytes(usage),
+                    MgUsage.sealed_bytes(usage),
+                    MgUsage.windows_in_use(usage),
+                    MgUsage.locked_bytes(usage),
+                    MgUsage.unlocked_bytes(usage),
+                    (int) MgUsage.memory_kind(usage));
+        }
+    }
+
+    /** Wipes and frees all values; idempotent. */
+    @Override
+    public void close() {
+        mg_cache_free(cache);
+    }
+
+    /**
+     * Figures at one moment.
+     *
+     * @param items values in this cache
+     * @param valueBytes their plaintext lengths together
+     * @param sealedBytes ordinary memory that they take
+     * @param windowsInUse windows lent at present, in the whole process
+     * @param lockedBytes locked memory of the native library, in the whole process
+     * @param unlockedBytes protected memory that is not locked, by choice
+     * @param memoryKind of the process key: 1 memfd_secret, 2 locked, 3 unlocked
+     */
+    public record Usage(
+            long items,
+            long valueBytes,
+            long sealedBytes,
+            long windowsInUse,
+            long lockedBytes,
+            long unlockedBytes,
+            int memoryKind) {}
+}

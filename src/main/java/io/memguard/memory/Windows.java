@@ -1,0 +1,55 @@
+package io.memguard.memory;
+
+import static io.memguard.ffi.cache.CacheLibrary.*;
+
+import io.memguard.Borrower;
+import io.memguard.MemoryPolicy;
+import io.memguard.ffi.cache.MgWindow;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+
+/** Locked windows in which plaintext lies while it is in use; released windows are wiped. */
+public final class Windows {
+    private static final long INDEX_MASK = 0xFFFF;
+    private static final long STRIDE = MgWindow.layout().byteSize();
+    private static final long DATA = MgWindow.data$offset();
+    private static final long LENGTH = MgWindow.length$offset();
+
+    static {
+        NativeLibraries.require();
+    }
+
+    /** Where the Rust side says which memory a window is. */
+    private static final MemorySegment TABLE = mg_windows().reinterpret((INDEX_MASK + 1) * STRIDE);
+
+    private Windows() {}
+
+    /** Lends scratch memory of {@code length} zeros, writable; wiped when the callback ends. */
+    public static <R extends @Nullable Object, X extends Throwable> R scratch(
+            long length, MemoryPolicy policy, Borrower<R, X> use) throws X {
+        long window = WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags(policy)), length);
+        try (var arena = Arena.ofConfined()) {
+            return use.use(memory(window, arena));
+        } finally {
+            NativeStatus.check(mg_window_release(window));
+        }
+    }
+
+    /** Lends an open window read-only and releases it. The arena ends before the window is wiped and used again. */
+    static <R extends @Nullable Object, X extends Throwable> R lend(long window, Borrower<R, X> use) throws X {
+        try (var arena = Arena.ofConfined()) {
+            return use.use(memory(window, arena).asReadOnly());
+        } finally {
+            NativeStatus.check(mg_window_release(window));
+        }
+    }
+
+    private static MemorySegment memory(long window, Arena arena) {
+        long descriptor = (window & INDEX_MASK) * STRIDE;
+        long address = TABLE.get(ValueLayout.JAVA_LONG, descriptor + DATA);
+        long length = TABLE.get(ValueLayout.JAVA_LONG, descriptor + LENGTH);
+        return MemorySegment.ofAddress(address).reinterpret(length, arena, null);
+    }
+}

@@ -1,0 +1,5 @@
+/**
+ * Protected memory, and the only door to the native libraries: guarded allocations (libsodium), the sealed cache and its
+ * windows (Rust). Status numbers end here; above are exceptions.
+ */
+package io.memguard.memory;
