@@ -1,0 +1,39 @@
+package io.memguard.keys;
+
+/**
+ * Brings the key of a store: built in are a software keystore and PKCS#11; bring your own for a cloud KMS.
+ *
+ * <p>Contract for implementors:
+ *
+ * <ul>
+ *   <li><b>Threads.</b> Calls on one provider do not overlap. The {@link StoreKey} it returns is used by many threads.
+ *   <li><b>Memory.</b> A raw key lives in a {@link io.memguard.SecretBuffer} that the provider closes. The store never
+ *       sees raw keys. The caller owns the returned {@link StoreKey} and closes it before the provider.
+ *   <li><b>Errors.</b> {@link io.memguard.ErrorCode#KEY_INVALID} where the key is missing, replaced or can't be
+ *       unlocked; {@link io.memguard.ErrorCode#SECURITY_ERROR} where it could be used but must not be. Messages say what
+ *       to do and carry no secret.
+ *   <li><b>Never a second key.</b> {@link #open} must not make, replace or delete anything, whatever it finds.
+ * </ul>
+ *
+ * <p>Registered as a {@link java.util.ServiceLoader} service, a provider is found by its {@link #type()}.
+ */
+public interface KeyProvider extends AutoCloseable {
+    /** A stable name, {@code a-z0-9-}, that goes into the metadata: a store opens with the provider that made it only. */
+    String type();
+
+    /** Makes the key of a new store. Called once, under the store's lock, only where no data exists. */
+    NewKey create(StoreContext store);
+
+    /** Opens the key that {@link #create} recorded; changes nothing. */
+    StoreKey open(StoreContext store, KeyRecord record);
+
+    /**
+     * Removes what the provider keeps of this key outside of the metadata, so that no copy of the store can be opened
+     * any more. Idempotent; what is not there counts as removed.
+     */
+    void erase(StoreContext store, KeyRecord record);
+
+    /** Wipes passphrases and ends sessions. Idempotent. */
+    @Override
+    void close();
+}

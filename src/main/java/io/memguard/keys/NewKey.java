@@ -1,0 +1,9 @@
+package io.memguard.keys;
+
+/**
+ * A key that was just made.
+ *
+ * @param key ready for use; the receiver closes it
+ * @param record how to open it again
+ */
+public record NewKey(StoreKey key, KeyRecord record) {}

@@ -1,0 +1,44 @@
+package io.memguard.keys;
+
+import io.memguard.SecretBuffer;
+import io.memguard.memory.AeadKey;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The open key of a store: seals and opens its files with AES-256-GCM (NIST SP 800-38D).
+ *
+ * <p>Contract for implementors: every method may be called by any number of threads at once; a call after {@link #close}
+ * throws {@link IllegalStateException}. Segments belong to the caller and are not kept. Plaintext must not be copied to
+ * memory that is not protected. An unusable key is {@link io.memguard.ErrorCode#KEY_INVALID}.
+ */
+public interface StoreKey extends AutoCloseable {
+    /** What sealing adds, in bytes: a 12-byte random IV in front, a 16-byte tag behind. */
+    int OVERHEAD = 12 + 16;
+
+    /** The built-in implementation for whoever holds the 32 raw bytes; copies them, so the caller closes its buffer. */
+    static StoreKey aes256Gcm(SecretBuffer key) {
+        return new AesGcmStoreKey(key.read(AeadKey::of));
+    }
+
+    /**
+     * Encrypts under a fresh random IV.
+     *
+     * @param aad authenticated, not encrypted; native memory
+     * @param plaintext native memory
+     * @param sealed receives {@code IV || ciphertext || tag}; native memory of the plaintext's length + {@link #OVERHEAD}
+     */
+    void seal(MemorySegment aad, MemorySegment plaintext, MemorySegment sealed);
+
+    /**
+     * Decrypts and verifies.
+     *
+     * @param plaintext receives the value; native, protected memory of the sealed length − {@link #OVERHEAD}
+     * @return false where the data is not what was sealed under this key with this {@code aad}; the plaintext segment then
+     *     holds nothing of it
+     */
+    boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext);
+
+    /** Wipes what this process holds of the key. Idempotent. */
+    @Override
+    void close();
+}

@@ -1,0 +1,84 @@
+package io.memguard.store;
+
+import io.memguard.Borrower;
+import io.memguard.MemoryPolicy;
+import io.memguard.keys.StoreKey;
+import io.memguard.memory.Windows;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
+
+/** Seals what goes into files and binds it to its place: format, purpose, store, and name. Ciphertext may be on the heap. */
+final class FileSeal {
+    /** What a sealed text is for; the numbers are part of the format. */
+    enum Purpose {
+        VALUE(1),
+        NAME(2),
+        KEY_CHECK(3),
+        METADATA(4);
+
+        private final byte number;
+
+        Purpose(int number) {
+            this.number = (byte) number;
+        }
+    }
+
+    private static final byte[] MAGIC = {'M', 'G', 'S', Metadata.FORMAT};
+    private static final int AAD_SIZE = MAGIC.length + 1 + 16 + 32;
+
+    private final StoreKey key;
+    private final byte[] storeId;
+    private final MemoryPolicy policy;
+
+    FileSeal(StoreKey key, String storeId, MemoryPolicy policy) {
+        this.key = key;
+        this.storeId = HexFormat.of().parseHex(storeId);
+        this.policy = policy;
+    }
+
+    /** Seals native plaintext. */
+    byte[] seal(Purpose purpose, byte[] place, MemorySegment plaintext) {
+        try (var arena = Arena.ofConfined()) {
+            var sealed = arena.allocate(plaintext.byteSize() + StoreKey.OVERHEAD);
+            key.seal(aad(arena, purpose, place), plaintext, sealed);
+            return sealed.toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    /** Seals what is no secret as such: a name, a check. */
+    byte[] seal(Purpose purpose, byte[] place, byte[] plaintext) {
+        try (var arena = Arena.ofConfined()) {
+            return seal(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, plaintext));
+        }
+    }
+
+    /** What a callback made of the opened text; or nothing, where the text is not authentic. */
+    record Opened<R extends @Nullable Object>(
+            boolean authentic, @Nullable R result) {}
+
+    /** Opens into a locked window that is wiped after the callback. */
+    <R extends @Nullable Object, X extends Throwable> Opened<R> open(
+            Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
+        if (sealed.length < StoreKey.OVERHEAD) {
+            return new Opened<>(false, null);
+        }
+        return Windows.<Opened<R>, X>scratch(sealed.length - StoreKey.OVERHEAD, policy, plaintext -> {
+            boolean authentic;
+            try (var arena = Arena.ofConfined()) {
+                var ciphertext = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
+                authentic = key.open(aad(arena, purpose, place), ciphertext, plaintext);
+            }
+            return authentic ? new Opened<>(true, use.use(plaintext)) : new Opened<R>(false, null);
+        });
+    }
+
+    private MemorySegment aad(Arena arena, Purpose purpose, byte[] place) {
+        ByteBuffer aad = ByteBuffer.allocate(AAD_SIZE);
+        aad.put(MAGIC).put(purpose.number).put(storeId).put(place);
+        return arena.allocateFrom(ValueLayout.JAVA_BYTE, aad.array());
+    }
+}

@@ -1,0 +1,82 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
+
+/** The name of a secret in the forms that the store needs. Immutable; has no {@code toString} of the name. */
+public final class SecretName {
+    /** The longest name, in bytes of UTF-8. */
+    public static final int MAX_BYTES = 1024;
+
+    private final byte[] utf8;
+    private final byte[] hash;
+
+    private SecretName(byte[] utf8) {
+        this.utf8 = utf8;
+        this.hash = sha256(utf8);
+    }
+
+    /** Checks a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
+    public static SecretName of(@Nullable String text) {
+        if (text == null || text.isEmpty()) {
+            throw invalid("a secret needs a name of 1 to " + MAX_BYTES + " bytes");
+        }
+        if (text.length() > MAX_BYTES) {
+            throw invalid("the name is longer than " + MAX_BYTES + " bytes");
+        }
+        ByteBuffer encoded;
+        try {
+            encoded = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
+        } catch (CharacterCodingException e) {
+            throw invalid("the name is not valid Unicode (an unpaired surrogate)");
+        }
+        if (encoded.remaining() > MAX_BYTES) {
+            throw invalid("the name is " + encoded.remaining() + " bytes of UTF-8, the longest is " + MAX_BYTES);
+        }
+        byte[] utf8 = new byte[encoded.remaining()];
+        encoded.get(utf8);
+        return new SecretName(utf8);
+    }
+
+    byte[] utf8() {
+        return utf8;
+    }
+
+    byte[] hash() {
+        return hash;
+    }
+
+    /** 64 lower-case digits. */
+    String hex() {
+        return HexFormat.of().formatHex(hash);
+    }
+
+    /** Which lock and which generation counter it shares with some other names. */
+    public int stripe() {
+        return stripe(hash);
+    }
+
+    static int stripe(byte[] hash) {
+        return (hash[0] & 0xFF) << 8 | (hash[1] & 0xFF);
+    }
+
+    static byte[] sha256(byte[] data) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(data);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e); // Every Java platform has it.
+        }
+    }
+
+    private static MemGuardException invalid(String message) {
+        return new MemGuardException(ErrorCode.INVALID_ARGUMENTS, message);
+    }
+}

@@ -1,0 +1,72 @@
+package io.memguard.store;
+
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/** Where each file of a store lies. */
+record StoreLayout(Path directory) {
+    static final String FOLDER = "memguard_secure";
+    static final String TEMPORARY = ".tmp_";
+
+    private static final String PREFIX = "mg_";
+    private static final String VALUE = ".dat";
+    private static final String NAME = ".name";
+    private static final int HEX = 64;
+
+    static StoreLayout in(Path parent) {
+        return new StoreLayout(parent.resolve(FOLDER));
+    }
+
+    Path metadata() {
+        return directory.resolve("store.meta");
+    }
+
+    Path lock() {
+        return directory.resolve("store.lock");
+    }
+
+    Path generations() {
+        return directory.resolve("store.generations");
+    }
+
+    Path value(String hex) {
+        return directory.resolve(PREFIX + hex + VALUE);
+    }
+
+    Path name(String hex) {
+        return directory.resolve(PREFIX + hex + NAME);
+    }
+
+    static boolean isValue(String file) {
+        return hex(file, VALUE).isPresent();
+    }
+
+    /** The hash in the name of a file that belongs to a secret. */
+    static Optional<String> hex(String file) {
+        return hex(file, VALUE).or(() -> hex(file, NAME));
+    }
+
+    static boolean isTemporary(String file) {
+        return file.startsWith(TEMPORARY);
+    }
+
+    /** The lock that the writer of a temporary file holds while it lives. */
+    static int stripeOfTemporary(String file) {
+        try {
+            return SecretName.stripe(HexFormat.of().parseHex(file, TEMPORARY.length(), TEMPORARY.length() + 4));
+        } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+            return 0;
+        }
+    }
+
+    private static Optional<String> hex(String file, String suffix) {
+        if (file.length() != PREFIX.length() + HEX + suffix.length()
+                || !file.startsWith(PREFIX)
+                || !file.endsWith(suffix)) {
+            return Optional.empty();
+        }
+        String hex = file.substring(PREFIX.length(), PREFIX.length() + HEX);
+        return hex.matches("[0-9a-f]+") ? Optional.of(hex) : Optional.empty();
+    }
+}

@@ -1,0 +1,104 @@
+package io.memguard.store;
+
+import io.memguard.os.Posix;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * Locks per secret: first among the threads here, then among processes by one byte of the lock file. The kernel frees a
+ * killed process's bytes. Readers of hot values never come here.
+ */
+final class StoreLocks implements AutoCloseable {
+    static final int STRIPES = 1 << 16;
+
+    private static final int THREAD_LOCKS = 1 << 10;
+
+    private final int descriptor;
+    private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
+    private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
+    private boolean closed;
+
+    StoreLocks(Path file) throws IOException {
+        for (int i = 0; i < THREAD_LOCKS; i++) {
+            stripes[i] = new ReentrantLock();
+        }
+        descriptor = Posix.openOrCreate(file);
+    }
+
+    /** Work under a lock. */
+    @FunctionalInterface
+    interface Task<T extends @org.jspecify.annotations.Nullable Object> {
+        T run() throws IOException;
+    }
+
+    /** Runs alone among all threads and processes that use the same stripe. */
+    <T extends @org.jspecify.annotations.Nullable Object> T locked(int stripe, Task<T> task) throws IOException {
+        store.readLock().lock();
+        try {
+            var lock = stripes[stripe % THREAD_LOCKS];
+            lock.lock();
+            try {
+                requireOpen();
+                Posix.lock(descriptor, stripe, 1, true);
+                try {
+                    return task.run();
+                } finally {
+                    Posix.unlock(descriptor, stripe, 1);
+                }
+            } finally {
+                lock.unlock();
+            }
+        } finally {
+            store.readLock().unlock();
+        }
+    }
+
+    /** Runs alone in the whole store. */
+    <T extends @org.jspecify.annotations.Nullable Object> T lockedWhole(Task<T> task) throws IOException {
+        store.writeLock().lock();
+        try {
+            requireOpen();
+            Posix.lock(descriptor, 0, STRIPES, true);
+            try {
+                return task.run();
+            } finally {
+                Posix.unlock(descriptor, 0, STRIPES);
+            }
+        } finally {
+            store.writeLock().unlock();
+        }
+    }
+
+    /** Runs if nobody uses the stripe now. */
+    void ifFree(int stripe, Task<?> task) throws IOException {
+        requireOpen();
+        if (Posix.lock(descriptor, stripe, 1, false)) {
+            try {
+                task.run();
+            } finally {
+                Posix.unlock(descriptor, stripe, 1);
+            }
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("this MemGuard is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        store.writeLock().lock(); // Waits for whoever holds a lock, since closing the file would drop it.
+        try {
+            if (!closed) {
+                closed = true;
+                Posix.closeQuietly(descriptor);
+            }
+        } finally {
+            store.writeLock().unlock();
+        }
+    }
+}
