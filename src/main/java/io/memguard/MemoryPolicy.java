@@ -1,0 +1,9 @@
+package io.memguard;
+
+/** What to do where the system does not let memory be locked. */
+public enum MemoryPolicy {
+    /** Plaintext and keys lie in locked memory, or the call fails with {@link ErrorCode#SECURITY_ERROR}. The default. */
+    REQUIRE_LOCKED,
+    /** Go on unlocked: plaintext may then reach swap and core dumps. {@link MemoryUsage#unlockedBytes()} shows how much. */
+    BEST_EFFORT
+}

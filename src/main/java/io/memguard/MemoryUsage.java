@@ -1,0 +1,32 @@
+package io.memguard;
+
+/**
+ * What the library holds in memory at one moment.
+ *
+ * @param items values in this {@link MemGuard}'s cache
+ * @param valueBytes their lengths together
+ * @param sealedBytes ordinary memory that they take, encrypted
+ * @param windowsInUse secrets lent at present, in the whole process
+ * @param lockedBytes locked memory of this library, in the whole process
+ * @param unlockedBytes memory that should be locked and is not, by {@link MemoryPolicy#BEST_EFFORT}
+ * @param protection where the process key lies
+ */
+public record MemoryUsage(
+        long items,
+        long valueBytes,
+        long sealedBytes,
+        long windowsInUse,
+        long lockedBytes,
+        long unlockedBytes,
+        Protection protection) {
+
+    /** Kinds of memory for keys and plaintext, the strongest first. */
+    public enum Protection {
+        /** memfd_secret(2): no other process, not even root, can read it; never swapped, never in a core dump. */
+        MEMFD_SECRET,
+        /** mlock(2) and guard pages: never swapped, not in core dumps. */
+        LOCKED,
+        /** Guard pages only, by {@link MemoryPolicy#BEST_EFFORT}. */
+        UNLOCKED
+    }
+}

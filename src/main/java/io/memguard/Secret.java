@@ -1,0 +1,88 @@
+package io.memguard;
+
+import io.memguard.memory.SealedCache;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A handle on one secret, for the hot path: keep it, and read it as often as you like. Thread-safe.
+ *
+ * <p>It names the secret, not one value of it: a read gives what is stored when the read begins, whoever stored it. After
+ * the secret is deleted a read fails with {@link ErrorCode#RETRIEVE_FAILED}; stored again, it works again.
+ */
+public final class Secret {
+    /** A value in the cache, and the generation of the store in which it was current. */
+    record Cached(long handle, long generation) {}
+
+    private final MemGuard guard;
+    private final String name;
+    private final int stripe;
+    private volatile @Nullable Cached cached;
+
+    Secret(MemGuard guard, String name, int stripe) {
+        this.guard = guard;
+        this.name = name;
+        this.stripe = stripe;
+    }
+
+    /**
+     * Lends the value; see {@link Borrower} for how long.
+     *
+     * @throws MemGuardException {@link ErrorCode#RETRIEVE_FAILED} where it is gone or its file is damaged;
+     *     {@link ErrorCode#SECURITY_ERROR} where no memory can be locked for it
+     * @throws IllegalStateException after the {@link MemGuard} is closed
+     */
+    public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
+        Cached current = cached;
+        long window = current != null && current.generation() == guard.generation(stripe)
+                ? guard.cache().open(current.handle())
+                : SealedCache.STALE;
+        while (window < 0) {
+            // What was just loaded is current enough for this read, however often others store meanwhile.
+            window = guard.cache().open(guard.load(this).handle());
+        }
+        return SealedCache.lend(window, use);
+    }
+
+    /** The length in bytes. */
+    public long size() {
+        return this.<Long, RuntimeException>read(MemorySegment::byteSize);
+    }
+
+    /** Writes the value to a channel, past the heap as long as the channel takes direct buffers as they are. */
+    public void writeTo(WritableByteChannel channel) throws IOException {
+        this.<@Nullable Void, IOException>read(segment -> {
+            SecretBuffer.write(segment, channel);
+            return null;
+        });
+    }
+
+    /** Copies the value into the caller's own protected memory. */
+    public SecretBuffer copy() {
+        return this.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf);
+    }
+
+    /** Shows no name. */
+    @Override
+    public String toString() {
+        return "Secret";
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Swaps in a value; the one before is given up. */
+    void become(@Nullable Cached next) {
+        Cached before;
+        synchronized (this) {
+            before = cached;
+            cached = next;
+        }
+        if (before != null) {
+            guard.cache().remove(before.handle());
+        }
+    }
+}

@@ -1,0 +1,234 @@
+package io.memguard;
+
+import io.memguard.memory.GuardedMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A secret in the caller's own protected memory: locked, between guard pages with a canary, without access while nobody
+ * uses it, wiped and freed on {@link #close}.
+ *
+ * <p>Thread-safe. Any number of threads may read at once; a {@link #write} excludes readers. A buffer closed while it is
+ * in use refuses new uses at once and is wiped when the last use ends. Every use after close throws
+ * {@link IllegalStateException}. Each buffer costs at least one locked page (4,096 bytes) and some 25 µs to make: it is
+ * for a few values on their way, not for keeping thousands; {@link MemGuard} keeps those.
+ */
+public final class SecretBuffer implements AutoCloseable {
+    /** The longest value, in bytes: 1 GiB, as far as locked memory reaches. */
+    public static final long MAX_SIZE = 1L << 30;
+
+    private static final int FIRST_CHUNK = 4000; // With the canary still one page.
+
+    private final GuardedMemory memory;
+
+    private SecretBuffer(GuardedMemory memory) {
+        this.memory = memory;
+    }
+
+    /**
+     * A buffer of zeros.
+     *
+     * @param size in bytes, 0 to {@link #MAX_SIZE}
+     * @throws MemGuardException {@link ErrorCode#SECURITY_ERROR} where so much memory can't be locked; the message names
+     *     the limit, the need and how to raise it
+     */
+    public static SecretBuffer allocate(long size) {
+        return allocate(size, MemoryPolicy.REQUIRE_LOCKED);
+    }
+
+    /** The same under a policy of the caller's choice. */
+    public static SecretBuffer allocate(long size, MemoryPolicy policy) {
+        if (size < 0 || size > MAX_SIZE) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS, "a secret is 0 to " + MAX_SIZE + " bytes long, not " + size);
+        }
+        return new SecretBuffer(GuardedMemory.allocate(size, policy));
+    }
+
+    /** Copies native memory; the source stays the caller's to wipe. Heap segments are refused: their garbage stays. */
+    public static SecretBuffer copyOf(MemorySegment source) {
+        if (!source.isNative()) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "a heap segment leaves copies behind; pass native memory, or a byte[] to consume()");
+        }
+        return filled(source.byteSize(), source);
+    }
+
+    /**
+     * Takes a value out of a heap array and wipes the array, also where it fails. Copies that the garbage collector made
+     * of the array before stay on the heap until they are overwritten: prefer {@link #readFrom}.
+     */
+    public static SecretBuffer consume(byte[] source) {
+        try {
+            return filled(source.length, MemorySegment.ofArray(source));
+        } finally {
+            Arrays.fill(source, (byte) 0);
+        }
+    }
+
+    /** Takes text as UTF-8 out of a heap array and wipes the array; the same limits as {@link #consume(byte[])}. */
+    public static SecretBuffer consume(char[] source) {
+        var encoder = StandardCharsets.UTF_8
+                .newEncoder()
+                .onMalformedInput(CodingErrorAction.REPORT)
+                .onUnmappableCharacter(CodingErrorAction.REPORT);
+        try (var scratch = allocate(3L * source.length)) {
+            long size = scratch.write(segment -> {
+                var out = segment.asByteBuffer();
+                var result = encoder.encode(CharBuffer.wrap(source), out, true);
+                return result.isError() ? -1 : out.position();
+            });
+            if (size < 0) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS,
+                        "the text is not valid UTF-16 (an unpaired surrogate)",
+                        new CharacterCodingException());
+            }
+            return scratch.read(segment -> copyOf(segment.asSlice(0, size)));
+        } finally {
+            Arrays.fill(source, '\0');
+        }
+    }
+
+    /**
+     * Reads a channel to its end, without the heap. The channel stays open.
+     *
+     * @param limit the most it may hold, in bytes
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where there is more
+     */
+    public static SecretBuffer readFrom(ReadableByteChannel channel, long limit) throws IOException {
+        SecretBuffer buffer = allocate(Math.min(limit, FIRST_CHUNK));
+        long filled = 0;
+        try {
+            while (true) {
+                if (filled == buffer.size()) {
+                    if (filled >= limit) {
+                        requireEnd(channel, limit);
+                        break;
+                    }
+                    buffer = buffer.resized(filled, Math.min(limit, Math.max(FIRST_CHUNK, filled * 2)));
+                }
+                int count = buffer.readOnce(channel, filled);
+                if (count < 0) {
+                    break;
+                }
+                filled += count;
+            }
+            return filled == buffer.size() ? buffer : buffer.resized(filled, filled);
+        } catch (Throwable failure) {
+            buffer.close();
+            throw failure;
+        }
+    }
+
+    /** The length in bytes. */
+    public long size() {
+        return memory.size();
+    }
+
+    /** Lends the contents, read-only; see {@link Borrower} for how long. */
+    public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
+        return memory.read(use);
+    }
+
+    /** Lends the contents for writing; waits for readers on other threads, and must not be called inside a read. */
+    public <R extends @Nullable Object, X extends Throwable> R write(Borrower<R, X> use) throws X {
+        return memory.write(use);
+    }
+
+    /** Writes the contents to a channel, without the heap as long as the channel takes direct buffers as they are. */
+    public void writeTo(WritableByteChannel channel) throws IOException {
+        this.<@Nullable Void, IOException>read(segment -> {
+            write(segment, channel);
+            return null;
+        });
+    }
+
+    static void write(MemorySegment segment, WritableByteChannel channel) throws IOException {
+        long done = 0;
+        while (done < segment.byteSize()) {
+            done += channel.write(slice(segment, done));
+        }
+    }
+
+    /** Compares in time that depends only on the two lengths. */
+    public boolean contentEquals(SecretBuffer other) {
+        Objects.requireNonNull(other);
+        return read(mine -> other.read(theirs -> GuardedMemory.equal(mine, theirs)));
+    }
+
+    /** Wipes and frees; while other threads use it, as soon as the last is done. Idempotent. */
+    @Override
+    public void close() {
+        memory.close();
+    }
+
+    /** Tells the size and nothing else. */
+    @Override
+    public String toString() {
+        return "SecretBuffer[" + size() + " bytes]";
+    }
+
+    private static SecretBuffer filled(long size, MemorySegment source) {
+        var buffer = allocate(size);
+        try {
+            buffer.<@Nullable Void, RuntimeException>write(segment -> {
+                segment.copyFrom(source);
+                return null;
+            });
+            return buffer;
+        } catch (Throwable failure) {
+            buffer.close();
+            throw failure;
+        }
+    }
+
+    /** Moves the first bytes into a buffer of another size and closes this one, whatever happens. */
+    private SecretBuffer resized(long keep, long size) {
+        try (this) {
+            var next = allocate(size);
+            try {
+                return read(from -> next.write(to -> {
+                    MemorySegment.copy(from, 0, to, 0, keep);
+                    return next;
+                }));
+            } catch (Throwable failure) {
+                next.close();
+                throw failure;
+            }
+        }
+    }
+
+    private int readOnce(ReadableByteChannel channel, long offset) throws IOException {
+        return this.<Integer, IOException>write(segment -> channel.read(slice(segment, offset)));
+    }
+
+    private static void requireEnd(ReadableByteChannel channel, long limit) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var one = arena.allocate(1);
+            int count = channel.read(one.asByteBuffer());
+            one.fill((byte) 0);
+            if (count > 0) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS, "the value is longer than the limit of " + limit + " bytes");
+            }
+        }
+    }
+
+    private static ByteBuffer slice(MemorySegment segment, long offset) {
+        long length = Math.min(segment.byteSize() - offset, 1 << 20);
+        return segment.asSlice(offset, length).asByteBuffer();
+    }
+}

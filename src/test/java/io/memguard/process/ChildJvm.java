@@ -1,0 +1,107 @@
+package io.memguard.process;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** A second, real JVM that runs a main class of the tests; talks by lines. */
+final class ChildJvm implements AutoCloseable {
+    private final Process process;
+    private final BufferedReader out;
+
+    private ChildJvm(Process process) {
+        this.process = process;
+        this.out = process.inputReader(StandardCharsets.UTF_8);
+    }
+
+    static ChildJvm start(Class<?> main, List<String> before, List<String> arguments) throws IOException {
+        return start(classPath(), main, before, arguments);
+    }
+
+    /** @param before a command in front of {@code java}, such as {@code prlimit} */
+    static ChildJvm start(String classPath, Class<?> main, List<String> before, List<String> arguments)
+            throws IOException {
+        var command = new ArrayList<>(before);
+        command.addAll(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-XX:-UsePerfData",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                classPath,
+                main.getName()));
+        command.addAll(arguments);
+        return new ChildJvm(
+                new ProcessBuilder(command).redirectErrorStream(true).start());
+    }
+
+    static String classPath() {
+        String own = System.getProperty("jdk.module.path", "");
+        String tests = ChildJvm.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .getPath();
+        return String.join(":", List.of(own, tests, System.getProperty("java.class.path", ""), mainClasses()));
+    }
+
+    private static String mainClasses() {
+        return Path.of("target", "classes").toAbsolutePath().toString();
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    @Nullable
+    String readLine() throws IOException {
+        return out.readLine();
+    }
+
+    /** Reads up to a line that says so; whatever else was printed is in the error. */
+    void expect(String line) throws IOException {
+        var before = new StringBuilder();
+        for (String read = out.readLine(); read != null; read = out.readLine()) {
+            if (read.equals(line)) {
+                return;
+            }
+            before.append(read).append('\n');
+        }
+        throw new AssertionError("the child ended without '" + line + "':\n" + before);
+    }
+
+    void send(String line) throws IOException {
+        var in = process.outputWriter(StandardCharsets.UTF_8);
+        in.write(line + "\n");
+        in.flush();
+    }
+
+    String rest() throws IOException {
+        var text = new StringBuilder();
+        for (String read = out.readLine(); read != null; read = out.readLine()) {
+            text.append(read).append('\n');
+        }
+        return text.toString();
+    }
+
+    int exitCode() throws InterruptedException {
+        if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            throw new AssertionError("the child does not end");
+        }
+        return process.exitValue();
+    }
+
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}
