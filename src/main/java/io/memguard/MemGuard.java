@@ -2,6 +2,7 @@ package io.memguard;
 
 import io.memguard.keys.KeyProvider;
 import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.LockedMemory;
 import io.memguard.memory.SealedCache;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
@@ -93,8 +94,9 @@ public final class MemGuard implements AutoCloseable {
             }
             SealedCache cache = null;
             try {
-                cache = SealedCache.create(policy);
-                return new MemGuard(StoreOpener.open(directory, mode, keys, policy), keys, cache);
+                LockedMemory.accept(policy);
+                cache = SealedCache.create();
+                return new MemGuard(StoreOpener.open(directory, mode, keys), keys, cache);
             } catch (Throwable failure) {
                 if (cache != null) {
                     cache.close();

@@ -1,6 +1,6 @@
 package io.memguard;
 
-/** What to do where the system does not let memory be locked. */
+/** What to do where the system does not let memory be locked. {@link #BEST_EFFORT} counts for the whole process. */
 public enum MemoryPolicy {
     /** Plaintext and keys lie in locked memory, or the call fails with {@link ErrorCode#SECURITY_ERROR}. The default. */
     REQUIRE_LOCKED,

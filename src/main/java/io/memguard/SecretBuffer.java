@@ -44,16 +44,11 @@ public final class SecretBuffer implements AutoCloseable {
      *     the limit, the need and how to raise it
      */
     public static SecretBuffer allocate(long size) {
-        return allocate(size, MemoryPolicy.REQUIRE_LOCKED);
-    }
-
-    /** The same under a policy of the caller's choice. */
-    public static SecretBuffer allocate(long size, MemoryPolicy policy) {
         if (size < 0 || size > MAX_SIZE) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "a secret is 0 to " + MAX_SIZE + " bytes long, not " + size);
         }
-        return new SecretBuffer(GuardedMemory.allocate(size, policy));
+        return new SecretBuffer(GuardedMemory.allocate(size));
     }
 
     /** Copies native memory; the source stays the caller's to wipe. Heap segments are refused: their garbage stays. */

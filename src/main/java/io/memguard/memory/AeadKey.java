@@ -28,9 +28,10 @@ public final class AeadKey implements AutoCloseable {
         if (key.byteSize() != KEY_SIZE) {
             throw new IllegalArgumentException("an AES-256 key has 32 bytes, not " + key.byteSize());
         }
+        SealedCache.init();
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
-            long status = mg_aead_new(key, SealedCache.flags(io.memguard.MemoryPolicy.REQUIRE_LOCKED), out);
+            long status = mg_aead_new(key, SealedCache.flags(), out);
             if (status < 0) {
                 throw NativeStatus.failure(status, 4096);
             }

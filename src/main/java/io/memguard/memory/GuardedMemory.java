@@ -3,7 +3,6 @@ package io.memguard.memory;
 import static io.memguard.ffi.sodium.SodiumLibrary.*;
 
 import io.memguard.Borrower;
-import io.memguard.MemoryPolicy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
@@ -43,15 +42,15 @@ public final class GuardedMemory implements AutoCloseable {
     /**
      * Allocates zeros.
      *
-     * @throws io.memguard.MemGuardException SECURITY_ERROR where the policy wants locked memory and the limit is reached
+     * @throws io.memguard.MemGuardException SECURITY_ERROR where the limit of locked memory is reached, unless the process accepts that
      */
-    public static GuardedMemory allocate(long size, MemoryPolicy policy) {
+    public static GuardedMemory allocate(long size) {
         MemorySegment pointer = sodium_malloc(size);
         if (pointer.equals(MemorySegment.NULL)) {
             throw LockedMemory.exhausted(pages(size));
         }
         boolean locked = sodium_mlock(pointer, size) == 0;
-        if (!locked && policy == MemoryPolicy.REQUIRE_LOCKED) {
+        if (!locked && LockedMemory.isRequired()) {
             sodium_free(pointer);
             throw LockedMemory.exhausted(pages(size));
         }

@@ -2,11 +2,25 @@ package io.memguard.memory;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.MemoryPolicy;
 import io.memguard.os.ResourceLimits;
 
 /** Says what to do where memory can't be locked. */
-final class LockedMemory {
+public final class LockedMemory {
+    private static volatile boolean required = true;
+
     private LockedMemory() {}
+
+    /** Goes on with unlocked memory from now on, in the whole process; there is no way back. */
+    public static void accept(MemoryPolicy policy) {
+        if (policy == MemoryPolicy.BEST_EFFORT) {
+            required = false;
+        }
+    }
+
+    static boolean isRequired() {
+        return required;
+    }
 
     /**
      * The limit of locked memory is reached.

@@ -3,7 +3,6 @@ package io.memguard.memory;
 import static io.memguard.ffi.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
-import io.memguard.MemoryPolicy;
 import io.memguard.ffi.cache.MgUsage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,21 +33,26 @@ public final class SealedCache implements AutoCloseable {
         this.cache = cache;
     }
 
-    /** A new, empty cache; the first one makes the process key. */
-    public static SealedCache create(MemoryPolicy policy) {
-        int flags = flags(policy);
-        if (mg_init(flags) == MG_ERR_LOCKED_MEMORY()) {
-            throw LockedMemory.exhausted(4096);
-        }
+    /** A new, empty cache. */
+    public static SealedCache create() {
+        init();
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
-            NativeStatus.check(mg_cache_new(flags, out));
+            NativeStatus.check(mg_cache_new(flags(), out));
             return new SealedCache(out.get(ValueLayout.JAVA_LONG, 0));
         }
     }
 
-    static int flags(MemoryPolicy policy) {
-        int flags = policy == MemoryPolicy.BEST_EFFORT ? MG_BEST_EFFORT() : 0;
+    /** Makes the process key where there is none yet. */
+    static void init() {
+        long status = mg_init(flags());
+        if (status < 0) {
+            throw NativeStatus.failure(status, 4096);
+        }
+    }
+
+    static int flags() {
+        int flags = LockedMemory.isRequired() ? 0 : MG_BEST_EFFORT();
         return System.getProperty(MEMFD_SECRET_PROPERTY, "true").equals("false") ? flags | MG_NO_MEMFD_SECRET() : flags;
     }
 

@@ -79,7 +79,7 @@ public final class Sodium {
      * @param info what the output is for; different purposes give independent keys
      */
     public static void hkdfSha256(MemorySegment out, MemorySegment inputKey, String info) {
-        try (var pseudorandomKey = GuardedMemory.allocate(32, io.memguard.MemoryPolicy.REQUIRE_LOCKED);
+        try (var pseudorandomKey = GuardedMemory.allocate(32);
                 var arena = Arena.ofConfined()) {
             var context = arena.allocateFrom(info, StandardCharsets.UTF_8);
             int status = pseudorandomKey.write(key -> {

@@ -3,7 +3,6 @@ package io.memguard.memory;
 import static io.memguard.ffi.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
-import io.memguard.MemoryPolicy;
 import io.memguard.ffi.cache.MgWindow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,9 +26,9 @@ public final class Windows {
     private Windows() {}
 
     /** Lends scratch memory of {@code length} zeros, writable; wiped when the callback ends. */
-    public static <R extends @Nullable Object, X extends Throwable> R scratch(
-            long length, MemoryPolicy policy, Borrower<R, X> use) throws X {
-        long window = WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags(policy)), length);
+    public static <R extends @Nullable Object, X extends Throwable> R scratch(long length, Borrower<R, X> use)
+            throws X {
+        long window = WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
         try (var arena = Arena.ofConfined()) {
             return use.use(memory(window, arena));
         } finally {

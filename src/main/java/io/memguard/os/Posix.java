@@ -53,6 +53,11 @@ public final class Posix {
         return openAt(file, O_RDWR() | O_CREAT() | O_CLOEXEC() | O_NOFOLLOW());
     }
 
+    /** Opens a file or a device for reading and writing. */
+    static int openExisting(Path file) throws IOException {
+        return openAt(file, O_RDWR() | O_CLOEXEC());
+    }
+
     /** Closes a descriptor; a failure has no consequence that the caller could act on. */
     public static void closeQuietly(int descriptor) {
         close(descriptor);

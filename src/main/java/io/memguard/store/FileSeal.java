@@ -1,7 +1,6 @@
 package io.memguard.store;
 
 import io.memguard.Borrower;
-import io.memguard.MemoryPolicy;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Windows;
 import java.lang.foreign.Arena;
@@ -32,12 +31,10 @@ final class FileSeal {
 
     private final StoreKey key;
     private final byte[] storeId;
-    private final MemoryPolicy policy;
 
-    FileSeal(StoreKey key, String storeId, MemoryPolicy policy) {
+    FileSeal(StoreKey key, String storeId) {
         this.key = key;
         this.storeId = HexFormat.of().parseHex(storeId);
-        this.policy = policy;
     }
 
     /** Seals native plaintext. */
@@ -66,7 +63,7 @@ final class FileSeal {
         if (sealed.length < StoreKey.OVERHEAD) {
             return new Opened<>(false, null);
         }
-        return Windows.<Opened<R>, X>scratch(sealed.length - StoreKey.OVERHEAD, policy, plaintext -> {
+        return Windows.<Opened<R>, X>scratch(sealed.length - StoreKey.OVERHEAD, plaintext -> {
             boolean authentic;
             try (var arena = Arena.ofConfined()) {
                 var ciphertext = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);

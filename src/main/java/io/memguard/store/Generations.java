@@ -1,5 +1,6 @@
 package io.memguard.store;
 
+import io.memguard.os.DurableFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -37,7 +38,7 @@ final class Generations {
                         StandardOpenOption.READ,
                         StandardOpenOption.WRITE,
                         java.nio.file.LinkOption.NOFOLLOW_LINKS),
-                AtomicFile.OWNER_ONLY)) {
+                DurableFile.OWNER_ONLY)) {
             // Mapping beyond the end makes the file longer, with zeros.
             return new Generations(channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE, Arena.ofAuto()));
         }

@@ -4,6 +4,7 @@ import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
+import io.memguard.os.DurableFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -81,13 +82,14 @@ public final class SecretStore implements AutoCloseable {
             byte[] file = encode(files.seal(FileSeal.Purpose.VALUE, name.hash(), value));
             return locks.locked(name.stripe(), () -> {
                 requireSameStore();
+                String temporary = StoreLayout.temporaryPrefix(name.stripe());
                 Path nameFile = layout.name(name.hex());
                 if (!Files.exists(nameFile, LinkOption.NOFOLLOW_LINKS)) {
                     // First, and durable by itself: a value is never without its name.
                     byte[] sealed = files.seal(FileSeal.Purpose.NAME, name.hash(), name.utf8());
-                    AtomicFile.write(nameFile, encode(sealed), name.stripe(), () -> {});
+                    DurableFile.replace(nameFile, encode(sealed), temporary, () -> {});
                 }
-                AtomicFile.write(layout.value(name.hex()), file, name.stripe(), () -> generations.raise(name.stripe()));
+                DurableFile.replace(layout.value(name.hex()), file, temporary, () -> generations.raise(name.stripe()));
                 return generations.get(name.stripe());
             });
         });
@@ -143,8 +145,8 @@ public final class SecretStore implements AutoCloseable {
                 "the secret could not be deleted",
                 () -> locks.locked(name.stripe(), () -> {
                     generations.raise(name.stripe());
-                    boolean deleted = AtomicFile.delete(layout.value(name.hex()));
-                    AtomicFile.delete(layout.name(name.hex()));
+                    boolean deleted = DurableFile.delete(layout.value(name.hex()));
+                    DurableFile.delete(layout.name(name.hex()));
                     return deleted;
                 }));
     }
@@ -243,7 +245,7 @@ public final class SecretStore implements AutoCloseable {
                                 left.size() + " files in " + layout.directory() + " could not be removed (the first: "
                                         + left.getFirst() + "); mend their permissions and clean up again");
                     }
-                    AtomicFile.delete(layout.metadata());
+                    DurableFile.delete(layout.metadata());
                     eraser.erase();
                     io.memguard.os.Posix.syncDirectory(layout.directory());
                     return values;

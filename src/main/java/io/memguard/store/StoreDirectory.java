@@ -2,6 +2,7 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -30,7 +31,7 @@ final class StoreDirectory {
         requireSafeParent(parent);
         try {
             Files.createDirectory(folder, mode);
-            AtomicFile.giveToOwnerOf(parent, folder);
+            DurableFile.giveToOwnerOf(parent, folder);
             Posix.syncDirectory(parent);
         } catch (FileAlreadyExistsException e) {
             requireSafe(parent, folder);

@@ -47,6 +47,11 @@ record StoreLayout(Path directory) {
         return hex(file, VALUE).or(() -> hex(file, NAME));
     }
 
+    /** Says in the name of a temporary file under which lock it is written. */
+    static String temporaryPrefix(int stripe) {
+        return TEMPORARY + HexFormat.of().toHexDigits((short) stripe) + "_";
+    }
+
     static boolean isTemporary(String file) {
         return file.startsWith(TEMPORARY);
     }

@@ -2,12 +2,12 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Sodium;
+import io.memguard.os.DurableFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -24,13 +24,11 @@ public final class StoreOpener {
     private final Path parent;
     private final StoreLayout layout;
     private final KeyProvider provider;
-    private final MemoryPolicy policy;
 
-    private StoreOpener(Path parent, KeyProvider provider, MemoryPolicy policy) {
+    private StoreOpener(Path parent, KeyProvider provider) {
         this.parent = parent;
         this.layout = StoreLayout.in(parent);
         this.provider = provider;
-        this.policy = policy;
     }
 
     /** What the metadata in a directory says; nothing where there is none. */
@@ -43,8 +41,8 @@ public final class StoreOpener {
     }
 
     /** Opens the store in {@code parent/memguard_secure}. */
-    public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider, MemoryPolicy policy) {
-        var opener = new StoreOpener(parent.toAbsolutePath().normalize(), provider, policy);
+    public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
+        var opener = new StoreOpener(parent.toAbsolutePath().normalize(), provider);
         try {
             return opener.open(mode);
         } catch (IOException e) {
@@ -103,12 +101,12 @@ public final class StoreOpener {
         var context = new StoreContext(storeId, layout.directory());
         var made = provider.create(context);
         try {
-            var seal = new FileSeal(made.key(), storeId, policy);
+            var seal = new FileSeal(made.key(), storeId);
             byte[] check = seal.seal(FileSeal.Purpose.KEY_CHECK, NOWHERE, CHECK);
             var open = Metadata.of(storeId, made.record(), check);
             byte[] sealed = seal.seal(FileSeal.Purpose.METADATA, SecretName.sha256(open.sealedPart()), CHECK);
             var metadata = open.withSeal(sealed);
-            AtomicFile.write(layout.metadata(), metadata.toBytes(), 0, () -> {});
+            DurableFile.replace(layout.metadata(), metadata.toBytes(), StoreLayout.temporaryPrefix(0), () -> {});
             return new Made(metadata, made.key());
         } catch (Throwable failure) {
             made.key().close();
@@ -130,7 +128,7 @@ public final class StoreOpener {
     /** Takes the key over: it is closed with the store, or here where something fails. */
     private SecretStore assemble(Metadata metadata, StoreKey key) throws IOException {
         try {
-            var seal = new FileSeal(key, metadata.storeId(), policy);
+            var seal = new FileSeal(key, metadata.storeId());
             verify(seal, metadata);
             var generations = Generations.open(layout.generations());
             var locks = new StoreLocks(layout.lock());

@@ -1,0 +1,77 @@
+package io.memguard.keys.software;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.Key;
+import java.security.KeyStore;
+import java.security.Provider;
+import javax.crypto.spec.SecretKeySpec;
+import org.bouncycastle.crypto.util.PBKDF2Config;
+import org.bouncycastle.jcajce.BCFKSLoadStoreParameter;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
+
+/**
+ * The BCFKS container (Bouncy Castle) with one entry: the store key, wrapped by the KEK. What passes through the heap here
+ * is the wrapped key and the container's password; neither gives the store key away.
+ */
+final class Container {
+    private static final String ALIAS = "memguard-store-key";
+
+    /** Not registered with the JVM: whose choice of providers is the application's. */
+    private static final Provider PROVIDER = new BouncyCastleProvider();
+
+    private Container() {}
+
+    /** The container's bytes with one wrapped key. */
+    static byte[] write(byte[] wrapped, char[] password) {
+        try {
+            var store = KeyStore.getInstance("BCFKS", PROVIDER);
+            store.load(null, null);
+            store.setKeyEntry(ALIAS, new SecretKeySpec(wrapped, "AES"), password, null);
+            var out = new ByteArrayOutputStream();
+            // The password is 256 random bits already: stretching it again would only make opening slow.
+            store.store(new BCFKSLoadStoreParameter.Builder(out, password)
+                    .withStorePBKDFConfig(new PBKDF2Config.Builder()
+                            .withPRF(PBKDF2Config.PRF_SHA512)
+                            .withIterationCount(1)
+                            .withSaltLength(16)
+                            .build())
+                    .withStoreEncryptionAlgorithm(BCFKSLoadStoreParameter.EncryptionAlgorithm.AES256_KWP)
+                    .withStoreMacAlgorithm(BCFKSLoadStoreParameter.MacAlgorithm.HmacSHA512)
+                    .build());
+            return out.toByteArray();
+        } catch (GeneralSecurityException | IOException e) {
+            throw new MemGuardException(ErrorCode.SECURITY_ERROR, "the keystore's container could not be made", e);
+        }
+    }
+
+    /** The wrapped key in a container. */
+    static byte[] read(byte[] container, char[] password, Path file) {
+        Key key;
+        try {
+            var store = KeyStore.getInstance("BCFKS", PROVIDER);
+            store.load(new ByteArrayInputStream(container), password);
+            key = store.getKey(ALIAS, password);
+        } catch (GeneralSecurityException | IOException | RuntimeException e) {
+            throw replaced(file, e);
+        }
+        byte[] wrapped = key == null ? null : key.getEncoded();
+        if (wrapped == null) {
+            throw replaced(file, null);
+        }
+        return wrapped;
+    }
+
+    static MemGuardException replaced(Path file, @org.jspecify.annotations.Nullable Exception cause) {
+        return new MemGuardException(
+                ErrorCode.KEY_INVALID,
+                "the keystore container " + file
+                        + " is damaged or not this store's (the passphrase is right); restore it from a backup",
+                cause);
+    }
+}

@@ -1,0 +1,248 @@
+package io.memguard.keys.software;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.SecretBuffer;
+import io.memguard.keys.KeyMode;
+import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
+import io.memguard.keys.NewKey;
+import io.memguard.keys.SecretSource;
+import io.memguard.keys.StoreContext;
+import io.memguard.keys.StoreKey;
+import io.memguard.memory.Sodium;
+import io.memguard.os.DurableFile;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A key provider for machines without an HSM or a TPM: the store key lies wrapped in a BCFKS container, and opens with a
+ * passphrase.
+ *
+ * <p>Passphrase → Argon2id → HKDF: one branch is the container's password, one the key that wraps the store key, which
+ * never touches the heap. The passphrase is asked for once at each opening and wiped right after.
+ */
+public final class SoftwareKeys implements KeyProvider {
+    /** {@link #type()}. */
+    public static final String TYPE = "software";
+
+    private static final String DEFAULT_CONTAINER = "keystore.bcfks";
+    private static final String SALT = "argon2id-salt";
+    private static final String CHECK = "passphrase-check";
+    private static final int KEY_SIZE = 32;
+    private static final int CONTAINER_LIMIT = 1 << 20;
+
+    private final SecretSource passphrase;
+    private final @Nullable Path container;
+    private final Argon2Cost cost;
+
+    private SoftwareKeys(SecretSource passphrase, @Nullable Path container, Argon2Cost cost) {
+        this.passphrase = passphrase;
+        this.container = container;
+        this.cost = cost;
+    }
+
+    /** Opens with a passphrase; see {@link io.memguard.keys.SecretSources} for where it can come from. */
+    public static SoftwareKeys passphrase(SecretSource source) {
+        return new SoftwareKeys(source, null, Argon2Cost.DEFAULT);
+    }
+
+    /** With the container in a file outside of the store's directory, for instance on a removable medium. */
+    public SoftwareKeys container(Path file) {
+        return new SoftwareKeys(passphrase, file.toAbsolutePath(), cost);
+    }
+
+    /**
+     * With another cost of guessing for new stores; an existing store keeps its own.
+     *
+     * @param operations passes over the memory, 1 to 64; 3 unless said otherwise
+     * @param memoryBytes 8 MiB to 4 GiB; 64 MiB unless said otherwise
+     */
+    public SoftwareKeys cost(long operations, long memoryBytes) {
+        return new SoftwareKeys(passphrase, container, new Argon2Cost(operations, memoryBytes));
+    }
+
+    @Override
+    public String type() {
+        return TYPE;
+    }
+
+    @Override
+    public NewKey create(StoreContext store) {
+        Path file = containerOf(store);
+        if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw exists(file);
+        }
+        byte[] salt = Sodium.random(MasterKey.SALT_SIZE);
+        try (var key = SecretBuffer.allocate(KEY_SIZE);
+                var master = master(salt, cost, store)) {
+            key.<@Nullable Void, RuntimeException>write(bytes -> {
+                Sodium.random(bytes);
+                return null;
+            });
+            char[] password = master.containerPassword();
+            try {
+                DurableFile.create(file, Container.write(wrap(master, key, store), password));
+            } finally {
+                Arrays.fill(password, '\0');
+            }
+            var record = new KeyRecord(
+                    TYPE,
+                    KeyMode.ENVELOPE,
+                    Map.of(
+                            Argon2Cost.OPERATIONS,
+                            Long.toString(cost.operations()),
+                            Argon2Cost.MEMORY,
+                            Long.toString(cost.memoryBytes()),
+                            SALT,
+                            HexFormat.of().formatHex(salt),
+                            CHECK,
+                            HexFormat.of().formatHex(master.check())));
+            return new NewKey(StoreKey.aes256Gcm(key), record);
+        } catch (FileAlreadyExistsException e) {
+            throw exists(file);
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.STORE_FAILED,
+                    "the keystore container " + file + " could not be written: " + e.getMessage(),
+                    e);
+        }
+    }
+
+    @Override
+    public StoreKey open(StoreContext store, KeyRecord record) {
+        Path file = containerOf(store);
+        Argon2Cost recorded = Argon2Cost.of(record);
+        byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
+        byte[] check = parameter(record, CHECK, 16);
+        byte[] bytes = read(file);
+        try (var master = master(salt, recorded, store)) {
+            if (!MessageDigest.isEqual(check, master.check())) {
+                throw new MemGuardException(ErrorCode.KEY_INVALID, "the passphrase is wrong; nothing was changed");
+            }
+            char[] password = master.containerPassword();
+            try {
+                return unwrap(master, Container.read(bytes, password, file), store, file);
+            } finally {
+                Arrays.fill(password, '\0');
+            }
+        }
+    }
+
+    @Override
+    public void erase(StoreContext store, KeyRecord record) {
+        Path file = containerOf(store);
+        try {
+            DurableFile.delete(file);
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.CLEANUP_FAILED, "the keystore container " + file + " could not be deleted; delete it", e);
+        }
+    }
+
+    /** Nothing to end: the passphrase is not kept. */
+    @Override
+    public void close() {}
+
+    private Path containerOf(StoreContext store) {
+        return container != null ? container : store.directory().resolve(DEFAULT_CONTAINER);
+    }
+
+    private MasterKey master(byte[] salt, Argon2Cost costs, StoreContext store) {
+        try (var secret = passphrase.read()) {
+            if (secret.size() == 0) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS, "the passphrase is empty; choose a longer one");
+            }
+            return MasterKey.derive(secret, salt, costs, store);
+        }
+    }
+
+    private static byte[] wrap(MasterKey master, SecretBuffer key, StoreContext store) {
+        try (var kek = master.kek();
+                var wrapping = StoreKey.aes256Gcm(kek);
+                var arena = Arena.ofConfined()) {
+            var wrapped = arena.allocate(KEY_SIZE + StoreKey.OVERHEAD);
+            key.<@Nullable Void, RuntimeException>read(plain -> {
+                wrapping.seal(label(store, arena), plain, wrapped);
+                return null;
+            });
+            return wrapped.toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    private static StoreKey unwrap(MasterKey master, byte[] wrapped, StoreContext store, Path file) {
+        if (wrapped.length != KEY_SIZE + StoreKey.OVERHEAD) {
+            throw Container.replaced(file, null);
+        }
+        try (var kek = master.kek();
+                var wrapping = StoreKey.aes256Gcm(kek);
+                var key = SecretBuffer.allocate(KEY_SIZE);
+                var arena = Arena.ofConfined()) {
+            var sealed = arena.allocateFrom(ValueLayout.JAVA_BYTE, wrapped);
+            boolean authentic =
+                    key.<Boolean, RuntimeException>write(plain -> wrapping.open(label(store, arena), sealed, plain));
+            if (!authentic) {
+                throw Container.replaced(file, null);
+            }
+            return StoreKey.aes256Gcm(key);
+        }
+    }
+
+    /** What a wrapped key is bound to. */
+    private static MemorySegment label(StoreContext store, Arena arena) {
+        byte[] label = ("memguard/1 store key " + store.storeId()).getBytes(StandardCharsets.US_ASCII);
+        return arena.allocateFrom(ValueLayout.JAVA_BYTE, label);
+    }
+
+    private static byte[] read(Path file) {
+        try {
+            if (Files.size(file) > CONTAINER_LIMIT) {
+                throw Container.replaced(file, null);
+            }
+            return Files.readAllBytes(file);
+        } catch (java.nio.file.NoSuchFileException e) {
+            throw new MemGuardException(
+                    ErrorCode.KEY_INVALID,
+                    "the keystore container " + file
+                            + " is missing; restore it from a backup, or say where it is (no new key is made over data)",
+                    e);
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.KEY_INVALID, "the keystore container " + file + " can't be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static byte[] parameter(KeyRecord record, String name, int size) {
+        try {
+            byte[] value = HexFormat.of().parseHex(record.parameters().getOrDefault(name, ""));
+            if (value.length == size) {
+                return value;
+            }
+        } catch (IllegalArgumentException e) {
+            // The same as a wrong length.
+        }
+        throw new MemGuardException(
+                ErrorCode.KEY_INVALID,
+                "the store's metadata has no valid " + name + "; restore store.meta from a backup of this store");
+    }
+
+    private static MemGuardException exists(Path file) {
+        return new MemGuardException(
+                ErrorCode.KEY_INVALID,
+                "there is a keystore container already: " + file
+                        + "; it may hold the key of another store, so move it away or choose another place");
+    }
+}

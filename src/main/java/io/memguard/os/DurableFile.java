@@ -1,0 +1,101 @@
+package io.memguard.os;
+
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HexFormat;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Changes files so that after a crash or a power cut either the old content is there or the new one: temporary file in
+ * the same directory, fsync, rename, fsync of the directory. New files are their owner's only, whatever the umask.
+ */
+public final class DurableFile {
+    /** Mode 0600. */
+    public static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+    private DurableFile() {}
+
+    /** How the finished temporary file gets its name. */
+    @FunctionalInterface
+    private interface Publish {
+        void publish(Path temporary, Path target) throws IOException;
+    }
+
+    /**
+     * Puts new content in place of the old.
+     *
+     * @param prefix what the temporary file's name begins with; a random number follows
+     * @param beforeRename runs at the last moment at which the old content is the current one
+     */
+    public static void replace(Path target, byte[] content, String prefix, Runnable beforeRename) throws IOException {
+        write(target, content, prefix, (temporary, path) -> {
+            beforeRename.run();
+            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+        });
+    }
+
+    /**
+     * Makes a new file.
+     *
+     * @throws java.nio.file.FileAlreadyExistsException where there is one, which stays as it is
+     */
+    public static void create(Path target, byte[] content) throws IOException {
+        write(target, content, ".tmp_", (temporary, path) -> {
+            Files.createLink(path, temporary); // Unlike rename(2), link(2) never replaces.
+            Files.delete(temporary);
+        });
+    }
+
+    /** Deletes; false where there was nothing. */
+    public static boolean delete(Path target) throws IOException {
+        boolean deleted = Files.deleteIfExists(target);
+        if (deleted) {
+            Posix.syncDirectory(parent(target));
+        }
+        return deleted;
+    }
+
+    /** Root may work on a service's store: what it makes there must stay readable for the service. */
+    public static void giveToOwnerOf(Path directory, Path file) throws IOException {
+        if (Posix.effectiveUser() == 0) {
+            Files.setOwner(file, Files.getOwner(directory));
+        }
+    }
+
+    private static void write(Path target, byte[] content, String prefix, Publish publish) throws IOException {
+        Path directory = parent(target);
+        Path temporary = directory.resolve(
+                prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
+        try {
+            Files.createFile(temporary, OWNER_ONLY);
+            giveToOwnerOf(directory, temporary);
+            // A stream, unlike a channel, is not closed by an interrupt of its thread.
+            try (var out = new FileOutputStream(temporary.toFile())) {
+                out.write(content);
+                out.getFD().sync();
+            }
+            publish.publish(temporary, target);
+        } catch (Throwable failure) {
+            try {
+                Files.deleteIfExists(temporary);
+            } catch (IOException left) {
+                failure.addSuppressed(left); // The next opening of the store clears it.
+            }
+            throw failure;
+        }
+        Posix.syncDirectory(directory);
+    }
+
+    private static Path parent(Path file) {
+        return Objects.requireNonNull(file.toAbsolutePath().getParent());
+    }
+}
