@@ -81,11 +81,7 @@ public final class Main implements Runnable {
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class
-                    .getModule()
-                    .getDescriptor()
-                    .rawVersion()
-                    .orElse(null);
+            String version = Main.class.getModule().getDescriptor().rawVersion().orElse(null);
             return new String[] {"memguard " + (version == null ? "(not packaged)" : version)};
         }
     }

@@ -1,0 +1,179 @@
+package io.memguard.keys.software;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.Secrets;
+import io.memguard.keys.KeyRecord;
+import io.memguard.keys.NewKey;
+import io.memguard.keys.SecretSource;
+import io.memguard.keys.StoreContext;
+import io.memguard.keys.StoreKey;
+import io.memguard.memory.GuardedMemory;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SoftwareKeysTest {
+    private static final long CHEAP = 8L << 20;
+
+    @TempDir
+    Path directory;
+
+    private StoreContext store;
+
+    @BeforeEach
+    void store() {
+        store = new StoreContext("00112233445566778899aabbccddeeff", directory);
+    }
+
+    private static SoftwareKeys keys(String passphrase) {
+        SecretSource source = () -> Secrets.text(passphrase);
+        return SoftwareKeys.passphrase(source).cost(1, CHEAP);
+    }
+
+    private Path container() {
+        return directory.resolve("keystore.bcfks");
+    }
+
+    private static void assertSame(StoreKey one, StoreKey other) {
+        try (var arena = Arena.ofConfined()) {
+            var plain = arena.allocateFrom("plaintext");
+            var sealed = arena.allocate(plain.byteSize() + StoreKey.OVERHEAD);
+            var opened = arena.allocate(plain.byteSize());
+            one.seal(MemorySegment.NULL, plain, sealed);
+            assertTrue(other.open(MemorySegment.NULL, sealed, opened));
+            assertEquals(-1, plain.mismatch(opened));
+        }
+    }
+
+    private static void assertCode(ErrorCode code, org.junit.jupiter.api.function.Executable call) {
+        var error = assertThrows(MemGuardException.class, call);
+        assertEquals(code, error.code(), error.getMessage());
+    }
+
+    @Test
+    void whatWasMadeOpensWithItsPassphrase() throws IOException {
+        NewKey made = keys("one").create(store);
+        assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(container())));
+        try (var one = made.key();
+                var other = keys("one").open(store, made.record())) {
+            assertSame(one, other);
+        }
+    }
+
+    @Test
+    void theCostIsTheStoresAndNotTheCallers() {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        keys("one").cost(2, CHEAP * 2).open(store, made.record()).close();
+        assertEquals(Long.toString(CHEAP), made.record().parameters().get("argon2id-memory"));
+    }
+
+    @Test
+    void everyWrongRecordIsKeyInvalid() {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        for (String name : made.record().parameters().keySet()) {
+            for (String value : new String[] {"", "0", "-1", "x", "99999999999999999999", "1099511627776"}) {
+                var changed = new HashMap<>(made.record().parameters());
+                changed.put(name, value);
+                if (name.equals("argon2id-operations") && value.equals("1")) {
+                    continue;
+                }
+                var record = new KeyRecord("software", made.record().mode(), changed);
+                assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, record));
+            }
+        }
+        var empty = new KeyRecord("software", made.record().mode(), Map.of());
+        assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, empty));
+    }
+
+    @Test
+    void anotherStoresContainerIsKeyInvalid() {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        var other = new StoreContext("ffffffffffffffffffffffffffffffff", directory);
+        assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(other, made.record()));
+    }
+
+    @Test
+    void everyFlippedByteOfTheContainerIsKeyInvalid() throws IOException {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        byte[] kept = Files.readAllBytes(container());
+        for (int i = 0; i < kept.length; i += 7) {
+            byte[] changed = kept.clone();
+            changed[i] ^= 1;
+            Files.write(container(), changed);
+            assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, made.record()));
+        }
+        Files.write(container(), kept);
+        keys("one").open(store, made.record()).close();
+    }
+
+    @Test
+    void anExistingContainerIsNeverOverwritten() throws IOException {
+        keys("one").create(store).key().close();
+        byte[] kept = Files.readAllBytes(container());
+        assertCode(ErrorCode.KEY_INVALID, () -> keys("two").create(store));
+        assertArrayEquals(kept, Files.readAllBytes(container()));
+    }
+
+    @Test
+    void anEmptyPassphraseIsRefused() {
+        assertCode(ErrorCode.INVALID_ARGUMENTS, () -> keys("").create(store));
+        assertFalse(Files.exists(container()));
+    }
+
+    @Test
+    void impossibleCostsAreRefused() {
+        for (long[] cost : new long[][] {{0, CHEAP}, {65, CHEAP}, {1, CHEAP - 1}, {1, (4L << 30) + 1}}) {
+            assertCode(ErrorCode.INVALID_ARGUMENTS, () -> keys("one").cost(cost[0], cost[1]));
+        }
+    }
+
+    @Test
+    void erasedKeysAreGoneAndErasingAgainIsFine() throws IOException {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        keys("one").erase(store, made.record());
+        keys("one").erase(store, made.record());
+        assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, made.record()));
+        try (Stream<Path> left = Files.list(directory)) {
+            assertEquals(0, left.count());
+        }
+    }
+
+    @Test
+    void noLockedMemoryIsLeftBehindAlsoByErrors() {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        long before = GuardedMemory.lockedBytes();
+        keys("one").open(store, made.record()).close();
+        assertCode(ErrorCode.KEY_INVALID, () -> keys("two").open(store, made.record()));
+        assertEquals(before, GuardedMemory.lockedBytes());
+    }
+
+    @Test
+    void theContainerIsAKeyStoreThatBouncyCastleOpens() throws Exception {
+        keys("one").create(store).key().close();
+        byte[] file = Files.readAllBytes(container());
+        assertFalse(new String(file, StandardCharsets.ISO_8859_1).contains("one"));
+        var keyStore =
+                java.security.KeyStore.getInstance("BCFKS", new org.bouncycastle.jce.provider.BouncyCastleProvider());
+        assertThrows(
+                IOException.class, () -> keyStore.load(new java.io.ByteArrayInputStream(file), "one".toCharArray()));
+    }
+}

@@ -1,0 +1,226 @@
+package io.memguard.process;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.FixedKeys;
+import io.memguard.MemGuard;
+import io.memguard.MemGuardException;
+import io.memguard.MemoryPolicy;
+import io.memguard.MemoryUsage;
+import io.memguard.Secrets;
+import io.memguard.os.Posix;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Little locked memory, as a user who may not lock more: root is not held to RLIMIT_MEMLOCK. */
+class LimitsTest {
+    private static final String NOBODY = "65534";
+
+    private Path open;
+    private final List<String> asNobody = new ArrayList<>();
+
+    /** A place that another user can read, with this build in it. */
+    @BeforeEach
+    void copyForTheOtherUser() throws IOException {
+        open = Files.createTempDirectory("memguard-limits");
+        Files.setPosixFilePermissions(open, java.nio.file.attribute.PosixFilePermissions.fromString("rwxr-xr-x"));
+        if (Posix.effectiveUser() == 0) {
+            asNobody.addAll(List.of("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"));
+        }
+    }
+
+    @AfterEach
+    void remove() throws IOException {
+        try (Stream<Path> all = Files.walk(open)) {
+            all.sorted(java.util.Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
+        }
+    }
+
+    private String run(int kibibytes, String task, String... javaOptions) throws Exception {
+        var classPath = new ArrayList<String>();
+        int number = 0;
+        for (String entry :
+                Arrays.stream(ChildJvm.classPath().split(":")).distinct().toList()) {
+            Path from = Path.of(entry);
+            if (!entry.isEmpty() && Files.exists(from)) {
+                Path to = open.resolve("cp" + number++ + "-" + from.getFileName());
+                copy(from, to);
+                classPath.add(to.toString());
+            }
+        }
+        Path directory = Files.createDirectory(open.resolve("work" + number));
+        if (Posix.effectiveUser() == 0) {
+            Files.setAttribute(directory, "unix:uid", Integer.parseInt(NOBODY));
+        }
+        var before = new ArrayList<>(asNobody);
+        before.addAll(List.of("prlimit", "--memlock=" + kibibytes * 1024 + ":" + kibibytes * 1024));
+        before.addAll(List.of("env", "JAVA_TOOL_OPTIONS=" + String.join(" ", javaOptions)));
+        try (var child =
+                ChildJvm.start(String.join(":", classPath), Task.class, before, List.of(task, directory.toString()))) {
+            String said = child.rest();
+            assertEquals(0, child.exitCode(), said);
+            return said;
+        }
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> all = Files.walk(from)) {
+            all.forEach(file -> {
+                try {
+                    Path target = to.resolve(from.relativize(file).toString());
+                    Files.copy(file, target, StandardCopyOption.REPLACE_EXISTING);
+                    target.toFile().setReadable(true, false);
+                    if (Files.isDirectory(target)) {
+                        target.toFile().setExecutable(true, false);
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        }
+    }
+
+    @Test
+    void smallValuesWorkWithin64KiB() throws Exception {
+        assertTrue(run(64, "small").contains("small values work"));
+    }
+
+    @Test
+    void smallValuesWorkWithin64KiBWithoutSecretMemory() throws Exception {
+        assertTrue(run(64, "small", "-Dmemguard.memfd_secret=false").contains("small values work, LOCKED"));
+    }
+
+    @Test
+    void aValueOverTheLimitSaysLimitNeedAndWayOut() throws Exception {
+        String said = run(64, "large");
+        assertTrue(said.contains("RLIMIT_MEMLOCK) is 65536 bytes"), said);
+        assertTrue(said.contains("can't lock 10"), said);
+        assertTrue(said.contains("LimitMEMLOCK="), said);
+        assertTrue(said.contains("small values work"), said);
+    }
+
+    @Test
+    void fiveMegabytesWorkWithin8MiB() throws Exception {
+        assertTrue(run(8192, "five").contains("five megabytes work"));
+    }
+
+    @Test
+    void aThousandBorrowsAtOnceWorkWithin8MiB() throws Exception {
+        assertTrue(run(8192, "thousand").contains("a thousand borrows work"));
+    }
+
+    @Test
+    void withoutAnyLockedMemoryItSaysSoAndBestEffortIsAChoice() throws Exception {
+        String said = run(0, "none");
+        assertTrue(said.contains("RLIMIT_MEMLOCK) is 0 bytes"), said);
+        assertTrue(said.contains("small values work, UNLOCKED"), said);
+    }
+
+    /** What the other user's JVM does. */
+    static final class Task {
+        private Task() {}
+
+        public static void main(String[] arguments) {
+            Path directory = Path.of(arguments[1]);
+            switch (arguments[0]) {
+                case "small" -> small(open(directory, MemoryPolicy.REQUIRE_LOCKED));
+                case "large" -> {
+                    var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);
+                    try {
+                        Secrets.random(100_000, 1).close();
+                        throw new AssertionError("100,000 bytes fit into 64 KiB");
+                    } catch (MemGuardException e) {
+                        System.out.println(e.code() + " " + e.getMessage());
+                    }
+                    small(guard);
+                }
+                case "five" -> {
+                    var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);
+                    // The caller's buffer and the window would need 10 MB at once; so the buffer goes first.
+                    try (var value = Secrets.random(3_900_000, 1)) {
+                        guard.store("five", value);
+                    }
+                    check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 1)));
+                    guard.cleanupMemory();
+                    check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 1)));
+                    try (var value = Secrets.random(5_000_000, 2)) {
+                        guard.store("five", value);
+                    }
+                    check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 2)));
+                    System.out.println("five megabytes work");
+                }
+                case "thousand" -> {
+                    var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);
+                    try (var value = Secrets.random(32, 1)) {
+                        guard.store("a", value);
+                    }
+                    nested(guard, 1000);
+                    check(guard.memoryUsage().windowsInUse() == 0);
+                    System.out.println("a thousand borrows work");
+                }
+                case "none" -> {
+                    try {
+                        open(directory, MemoryPolicy.REQUIRE_LOCKED).close();
+                        throw new AssertionError("it opened without locked memory");
+                    } catch (MemGuardException e) {
+                        System.out.println(e.code() + " " + e.getMessage());
+                    }
+                    small(open(directory, MemoryPolicy.BEST_EFFORT));
+                }
+                default -> throw new IllegalArgumentException(arguments[0]);
+            }
+        }
+
+        private static MemGuard open(Path directory, MemoryPolicy policy) {
+            return MemGuard.at(directory.resolve("store"))
+                    .keys(new FixedKeys(1))
+                    .policy(policy)
+                    .open();
+        }
+
+        private static void nested(MemGuard guard, int depth) {
+            guard.<Boolean, RuntimeException>read("a", segment -> {
+                check(Secrets.matches(segment, 1));
+                if (depth > 1) {
+                    nested(guard, depth - 1);
+                } else {
+                    check(guard.memoryUsage().windowsInUse() == 1000);
+                }
+                return true;
+            });
+        }
+
+        private static void small(MemGuard guard) {
+            for (int size : new int[] {0, 1, 32, 4000, 4096}) {
+                try (var value = Secrets.random(size, size)) {
+                    guard.store("size " + size, value);
+                }
+                for (int i = 0; i < 3; i++) {
+                    check(guard.<Boolean, RuntimeException>read("size " + size, s -> Secrets.matches(s, size)));
+                    guard.cleanupMemory();
+                }
+            }
+            MemoryUsage usage = guard.memoryUsage();
+            check(usage.protection() == MemoryUsage.Protection.UNLOCKED || usage.unlockedBytes() == 0);
+            System.out.println("small values work, " + usage.protection());
+            guard.close();
+        }
+
+        private static void check(boolean claim) {
+            if (!claim) {
+                throw new AssertionError();
+            }
+        }
+    }
+}
