@@ -41,6 +41,12 @@ need_rust() {
   rust_is_new || die "Rust 1.85 or later is needed; install it by rustup"
 }
 
+need_rust_checks() {
+  cargo fmt --version >/dev/null 2>&1 || install_packages rustfmt-web
+  cargo clippy --version >/dev/null 2>&1 || install_packages rust-web-clippy
+  cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || die "rustfmt and clippy are needed"
+}
+
 need() { # command, Debian package
   command -v "$1" >/dev/null || install_packages "$2"
   command -v "$1" >/dev/null || die "$1 is needed (Debian: $2)"
