@@ -13,8 +13,9 @@ if [ "$(cat target/sodium/version 2>/dev/null)" != "$version" ]; then
   echo "building libsodium ($version)" >&2
   cargo fetch --quiet --locked
   source=$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/libsodium-sys-stable-"$version" | head -n 1)
-  work=$(mktemp -d)
+  work=$PWD/target/sodium-build # not /tmp, which may be mounted noexec
   trap 'rm -rf "$work"' EXIT
+  rm -rf "$work" && mkdir "$work"
   tar -xzf "$source/LATEST.tar.gz" -C "$work"
   rm -rf target/sodium
   (

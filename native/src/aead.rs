@@ -2,7 +2,7 @@
 //!
 //! The context with the expanded key lies in protected memory, several to a page. `unsafe` is here for aws-lc's calls.
 
-use crate::region::{PAGE, Region};
+use crate::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
 use crate::status::Error;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
@@ -82,6 +82,9 @@ impl Drop for Context {
 fn place(flags: u32) -> Result<*mut aws::EVP_AEAD_CTX, Error> {
     let mut pages = PAGES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     for page in pages.iter_mut() {
+        if page.region.kind() == Kind::Unlocked && flags & MG_BEST_EFFORT == 0 {
+            continue;
+        }
         if let Some(number) = page.used.iter().position(|used| !used) {
             page.used[number] = true;
             return Ok(page.region.data().wrapping_add(number * CONTEXT).cast());

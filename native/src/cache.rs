@@ -2,22 +2,27 @@
 //!
 //! Readers wait for nobody and write nothing that others read: they pin an epoch, and a blob that was replaced is freed
 //! when no reader can have it any more. A handle is `generation << 32 | index`; a stale one finds another generation.
+//!
+//! The blob pointer of a slot is what writers agree on: each change is one exchange of it. Only then, by the one thread
+//! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
-use crate::blob::{self, Blob, Place};
-use crate::clock::now_ms;
+use crate::blob::{self, Blob, Place, Sealed};
+use crate::lifetime::Lifetime;
 use crate::slots::{Slot, Slots};
 use crate::status::Error;
 use crate::window::Window;
 use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
+use std::mem::forget;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The longest value, in bytes.
 pub const MAX_LENGTH: u64 = 1 << 30;
 
-/// A reader notes its use of an idle-limited value only this often, to leave the cache line alone.
-const USE_RESOLUTION_MS: u64 = 50;
-
+/// How many caches there may be at once.
 const CACHES: usize = 1024;
+
+/// As many removals as one flush of the epoch's garbage frees.
+const BATCH: usize = 512;
 
 static TABLE: [Atomic<Cache>; CACHES] = [const { Atomic::null() }; CACHES];
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -27,17 +32,15 @@ pub struct Cache {
     id: u64,
     flags: u32,
     slots: Slots,
-    items: AtomicU64,
-    value_bytes: AtomicU64,
+    counts: Counts,
 }
 
-/// How long a value lives, in milliseconds; 0: for ever.
-#[derive(Clone, Copy, Default)]
-pub struct Lifetime {
-    /// From now on.
-    pub ttl_ms: u64,
-    /// From its last use on.
-    pub idle_ms: u64,
+/// On cache lines of its own: writers count, readers must not feel it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counts {
+    items: AtomicU64,
+    value_bytes: AtomicU64,
 }
 
 /// Makes a cache; its number is never used again.
@@ -47,13 +50,12 @@ pub fn create(flags: u32) -> Result<u64, Error> {
         if !entry.load(Ordering::Relaxed, &guard).is_null() {
             continue;
         }
-        let id = SERIAL.fetch_add(1, Ordering::Relaxed) << 10 | index as u64;
+        let id = SERIAL.fetch_add(1, Ordering::Relaxed) * CACHES as u64 + index as u64;
         let cache = Owned::new(Cache {
             id,
             flags,
             slots: Slots::new(),
-            items: AtomicU64::new(0),
-            value_bytes: AtomicU64::new(0),
+            counts: Counts::default(),
         });
         let exchanged = entry.compare_exchange(Shared::null(), cache, Ordering::AcqRel, Ordering::Relaxed, &guard);
         if exchanged.is_ok() {
@@ -67,17 +69,17 @@ pub fn create(flags: u32) -> Result<u64, Error> {
 pub fn free(id: u64) -> Result<(), Error> {
     let guard = pin();
     let found = locate(id, &guard)?;
-    let entry = &TABLE[(id & 1023) as usize];
-    let gone = entry.compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard);
-    if gone.is_err() {
-        return Err(Error::StaleHandle);
-    }
-    // SAFETY: it was unlinked by the exchange above, and only there.
-    unsafe {
-        found.deref().clear(&guard);
-        guard.defer_destroy(found);
-    }
+    entry(id)
+        .compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard)
+        .map_err(|_| Error::StaleHandle)?;
+    // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes its blobs.
+    unsafe { guard.defer_destroy(found) };
     guard.flush();
+    drop(guard);
+    // Unless somebody reads just now, this frees it at once.
+    for _ in 0..4 {
+        pin().flush();
+    }
     Ok(())
 }
 
@@ -89,8 +91,40 @@ pub fn with<T>(id: u64, work: impl FnOnce(&Cache, &Guard) -> Result<T, Error>) -
     work(unsafe { found.deref() }, &guard)
 }
 
+/// Removes what has expired; returns how many values that were.
+pub fn sweep(id: u64) -> Result<u64, Error> {
+    remove_where(id, |blob| blob.expiry.is_over())
+}
+
+/// Removes all values that are there when it begins; returns how many that were.
+pub fn clear(id: u64) -> Result<u64, Error> {
+    remove_where(id, |_| true)
+}
+
+/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way.
+fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> {
+    let mut removed = 0;
+    let indices = with(id, |cache, _| Ok(cache.slots.indices()))?;
+    for start in indices.clone().step_by(BATCH) {
+        let batch = start..start.saturating_add(BATCH as u32).min(indices.end);
+        let in_batch = with(id, |cache, guard| {
+            let count = batch.filter(|&index| cache.remove_if(index, &matches, guard)).count();
+            if count > 0 {
+                guard.flush();
+            }
+            Ok(count as u64)
+        })?;
+        removed += in_batch;
+    }
+    Ok(removed)
+}
+
+fn entry(id: u64) -> &'static Atomic<Cache> {
+    &TABLE[id as usize % CACHES]
+}
+
 fn locate(id: u64, guard: &Guard) -> Result<Shared<'_, Cache>, Error> {
-    let found = TABLE[(id & 1023) as usize].load(Ordering::Acquire, guard);
+    let found = entry(id).load(Ordering::Acquire, guard);
     // SAFETY: a cache in the table is initialized, and alive as long as the guard is.
     match unsafe { found.as_ref() } {
         Some(cache) if cache.id == id => Ok(found),
@@ -104,18 +138,18 @@ impl Cache {
     /// # Safety
     /// `value` must be readable for `length` bytes.
     pub unsafe fn put(&self, value: *const u8, length: u64, lifetime: Lifetime, guard: &Guard) -> Result<u64, Error> {
-        let index = self.slots.take();
-        let slot = self.slots.get(index).ok_or(Error::OutOfMemory)?;
+        let (index, slot) = self.slots.take()?;
         let generation = slot.generation.load(Ordering::Relaxed) + 1;
         let handle = u64::from(generation) << 32 | u64::from(index);
         // SAFETY: the caller vouches for `value`.
-        match unsafe { blob::seal(value, self.place(handle, length)) } {
-            Ok(blob) => {
-                slot.set(lifetime);
-                slot.blob.store(blob.into_shared(guard), Ordering::Release);
+        match unsafe { Sealed::new(value, length, self.place(handle), lifetime) } {
+            Ok(sealed) => {
+                // Before the value can be removed again.
+                self.counts.items.fetch_add(1, Ordering::Relaxed);
+                self.counts.value_bytes.fetch_add(length, Ordering::Relaxed);
+                slot.blob.store(sealed.share(guard), Ordering::Release);
+                forget(sealed);
                 slot.generation.store(generation, Ordering::Release);
-                self.items.fetch_add(1, Ordering::Relaxed);
-                self.value_bytes.fetch_add(length, Ordering::Relaxed);
                 Ok(handle)
             }
             Err(error) => {
@@ -125,7 +159,7 @@ impl Cache {
         }
     }
 
-    /// Replaces the value of a handle; whoever reads it meanwhile gets the one or the other.
+    /// Replaces the value and the lifetime of a handle; whoever reads it meanwhile gets the one or the other.
     ///
     /// # Safety
     /// `value` must be readable for `length` bytes.
@@ -137,197 +171,190 @@ impl Cache {
         lifetime: Lifetime,
         guard: &Guard,
     ) -> Result<(), Error> {
-        let slot = self.live(handle, guard)?;
+        self.current(handle, guard)?;
         // SAFETY: the caller vouches for `value`.
-        let mut next = unsafe { blob::seal(value, self.place(handle, length)) }?;
+        let next = unsafe { Sealed::new(value, length, self.place(handle), lifetime) }?;
+        self.counts.value_bytes.fetch_add(length, Ordering::Relaxed);
         loop {
-            let before = slot.blob.load(Ordering::Acquire, guard);
-            if before.is_null() || !slot.holds(handle) {
-                return Err(Error::StaleHandle);
-            }
-            // Only in place of a blob that was there while the handle was good: one that was removed meanwhile can't
-            // come back at the same address as long as we are pinned.
-            match slot
-                .blob
-                .compare_exchange(before, next, Ordering::AcqRel, Ordering::Relaxed, guard)
-            {
-                Ok(_) => {
-                    slot.set(lifetime);
-                    self.value_bytes.fetch_add(length, Ordering::Relaxed);
-                    // SAFETY: unlinked by the exchange.
-                    unsafe { self.retire(before, guard) };
-                    return Ok(());
-                }
-                Err(failed) => next = failed.new,
+            let (slot, before) = self.current(handle, guard).inspect_err(|_| {
+                self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
+            })?;
+            if exchange(slot, before, next.share(guard), guard) {
+                forget(next);
+                // SAFETY: unlinked by the exchange.
+                unsafe { self.retire(before, guard) };
+                return Ok(());
             }
         }
     }
 
     /// Opens a value into a window.
     pub fn borrow(&self, handle: u64, guard: &Guard) -> Result<Window, Error> {
-        let slot = self.live(handle, guard)?;
-        let blob = slot.blob.load(Ordering::Acquire, guard);
-        // SAFETY: a blob in a slot is initialized, and alive as long as the guard is.
-        let blob = unsafe { blob.as_ref() }.ok_or(Error::StaleHandle)?;
-        let length = blob::value_length(blob);
-        let window = Window::acquire(length, self.flags)?;
-        // SAFETY: the window is ours and has that length.
-        match unsafe { blob::open(blob, self.place(handle, length as u64), window.data()) } {
-            Ok(()) => Ok(window),
-            // The slot may have been given to another value between the two loads.
-            Err(_) if !slot.holds(handle) => Err(Error::StaleHandle),
-            Err(error) => Err(error),
-        }
+        let (_, blob) = self.current(handle, guard)?;
+        // SAFETY: not null, and alive as long as the guard is.
+        let head = unsafe { blob.deref() };
+        head.expiry.note_use();
+        let window = Window::acquire(head.value_length() as usize, self.flags)?;
+        // SAFETY: the blob is alive; the window is ours and has its length.
+        unsafe { blob::open(blob, self.place(handle), window.data()) }?;
+        Ok(window)
     }
 
-    /// The length of a value in bytes.
+    /// The length of a value in bytes; does not count as a use.
     pub fn length(&self, handle: u64, guard: &Guard) -> Result<u64, Error> {
-        let blob = self.live(handle, guard)?.blob.load(Ordering::Acquire, guard);
-        // SAFETY: as in `borrow`.
-        let blob = unsafe { blob.as_ref() }.ok_or(Error::StaleHandle)?;
-        Ok(blob::value_length(blob) as u64)
+        let (_, blob) = self.current(handle, guard)?;
+        // SAFETY: not null, and alive as long as the guard is.
+        Ok(unsafe { blob.deref() }.value_length())
     }
 
     /// Removes a value.
     pub fn remove(&self, handle: u64, guard: &Guard) -> Result<(), Error> {
-        let slot = self.slots.get(handle as u32).ok_or(Error::StaleHandle)?;
-        let generation = (handle >> 32) as u32;
-        if generation & 1 == 0 {
-            return Err(Error::StaleHandle);
+        loop {
+            let (slot, blob) = self.current(handle, guard)?;
+            if self.unlink(slot, handle, blob, guard) {
+                return Ok(());
+            }
         }
-        slot.generation
-            .compare_exchange(
-                generation,
-                generation.wrapping_add(1),
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            )
-            .map_err(|_| Error::StaleHandle)?;
-        let blob = slot.blob.swap(Shared::null(), Ordering::AcqRel, guard);
-        self.items.fetch_sub(1, Ordering::Relaxed);
-        if !blob.is_null() {
-            // SAFETY: unlinked by the swap.
-            unsafe { self.retire(blob, guard) };
-        }
-        // A slot whose generations are used up is never handed out again.
-        if generation < u32::MAX - 2 {
-            self.slots.give_back(handle as u32);
-        }
-        Ok(())
-    }
-
-    /// Removes what has expired; returns how many values that were.
-    pub fn sweep(&self, guard: &Guard) -> u64 {
-        let now = now_ms();
-        self.remove_where(guard, |slot| slot.expired(now))
-    }
-
-    /// Removes all values.
-    pub fn clear(&self, guard: &Guard) -> u64 {
-        self.remove_where(guard, |_| true)
     }
 
     /// Values, their bytes, and the bytes of their sealed form.
     pub fn usage(&self) -> (u64, u64, u64) {
-        let items = self.items.load(Ordering::Relaxed);
-        let bytes = self.value_bytes.load(Ordering::Relaxed);
-        (
-            items,
-            bytes,
-            bytes + items * (blob::OVERHEAD + size_of::<Slot>()) as u64,
-        )
+        let items = self.counts.items.load(Ordering::Relaxed);
+        let bytes = self.counts.value_bytes.load(Ordering::Relaxed);
+        let overhead = (blob::OVERHEAD + size_of::<Slot>()) as u64;
+        (items, bytes, bytes + items * overhead)
     }
 
-    fn remove_where(&self, guard: &Guard, matches: impl Fn(&Slot) -> bool) -> u64 {
-        let mut removed = 0;
-        for index in self.slots.indices() {
-            if let Some(slot) = self.slots.get(index) {
-                let generation = slot.generation.load(Ordering::Acquire);
-                let handle = u64::from(generation) << 32 | u64::from(index);
-                if generation & 1 == 1 && matches(slot) && self.remove(handle, guard).is_ok() {
-                    removed += 1;
-                }
-            }
-        }
-        guard.flush();
-        removed
+    fn remove_if(&self, index: u32, matches: impl Fn(&Blob) -> bool, guard: &Guard) -> bool {
+        let Some(slot) = self.slots.get(index) else {
+            return false;
+        };
+        let blob = slot.blob.load(Ordering::Acquire, guard);
+        let generation = slot.generation.load(Ordering::Acquire);
+        let handle = u64::from(generation) << 32 | u64::from(index);
+        // SAFETY: initialized where not null, and alive as long as the guard is.
+        let matches = unsafe { blob.as_ref() }.is_some_and(matches);
+        matches && generation & 1 == 1 && self.unlink(slot, handle, blob, guard)
     }
 
-    /// The slot of a handle whose value is there and has not expired; notes the use.
-    fn live(&self, handle: u64, guard: &Guard) -> Result<&Slot, Error> {
+    /// The slot of a handle and its blob, not null and not expired.
+    ///
+    /// The blob is loaded before the generation is checked: a blob of a later generation is thus never taken for one of
+    /// this handle.
+    fn current<'g>(&self, handle: u64, guard: &'g Guard) -> Result<(&Slot, Shared<'g, Blob>), Error> {
         let slot = self.slots.get(handle as u32).ok_or(Error::StaleHandle)?;
-        if !slot.holds(handle) {
+        let blob = slot.blob.load(Ordering::Acquire, guard);
+        let generation = (handle >> 32) as u32;
+        if generation & 1 == 0 || slot.generation.load(Ordering::Acquire) != generation {
             return Err(Error::StaleHandle);
         }
-        if slot.may_expire() {
-            let now = now_ms();
-            if slot.expired(now) {
-                let _ = self.remove(handle, guard);
-                return Err(Error::StaleHandle);
-            }
-            slot.note_use(now);
+        // SAFETY: initialized where not null, and alive as long as the guard is.
+        let head = unsafe { blob.as_ref() }.ok_or(Error::StaleHandle)?;
+        if head.expiry.is_over() {
+            // Just this blob: one that was put in its place meanwhile stays.
+            self.unlink(slot, handle, blob, guard);
+            return Err(Error::StaleHandle);
         }
-        Ok(slot)
+        Ok((slot, blob))
     }
 
-    fn place(&self, handle: u64, length: u64) -> Place {
-        Place {
-            cache: self.id,
-            handle,
-            length,
+    /// Takes a blob out of its slot; false where another thread was faster.
+    fn unlink(&self, slot: &Slot, handle: u64, blob: Shared<'_, Blob>, guard: &Guard) -> bool {
+        if !exchange(slot, blob, Shared::null(), guard) {
+            return false;
         }
+        let generation = (handle >> 32) as u32;
+        slot.generation.store(generation.wrapping_add(1), Ordering::Release);
+        self.counts.items.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: unlinked by the exchange.
+        unsafe { self.retire(blob, guard) };
+        // A slot whose generations are used up is never handed out again.
+        if generation < u32::MAX - 2 {
+            self.slots.give_back(handle as u32);
+        }
+        true
+    }
+
+    fn place(&self, handle: u64) -> Place {
+        Place { cache: self.id, handle }
     }
 
     /// # Safety
-    /// The blob must be unlinked.
+    /// The blob must be unlinked, by the caller.
     unsafe fn retire(&self, blob: Shared<'_, Blob>, guard: &Guard) {
         // SAFETY: the caller has unlinked it; it is alive as long as the guard is.
         unsafe {
-            let length = blob::value_length(blob.deref()) as u64;
-            self.value_bytes.fetch_sub(length, Ordering::Relaxed);
+            let length = blob.deref().value_length();
+            self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
             blob::retire(blob, guard);
         }
     }
 }
 
-impl Slot {
-    fn holds(&self, handle: u64) -> bool {
-        let generation = (handle >> 32) as u32;
-        generation & 1 == 1 && self.generation.load(Ordering::Acquire) == generation
-    }
+/// A blob that was removed can't come back at the same address while the guard is held, so success means that it was
+/// there all the time.
+fn exchange(slot: &Slot, from: Shared<'_, Blob>, to: Shared<'_, Blob>, guard: &Guard) -> bool {
+    slot.blob
+        .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed, guard)
+        .is_ok()
+}
 
-    fn set(&self, lifetime: Lifetime) {
-        let now = if lifetime.ttl_ms | lifetime.idle_ms == 0 {
-            0
-        } else {
-            now_ms()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::tests::damage;
+
+    fn put(id: u64, value: &[u8]) -> u64 {
+        let put = |cache: &Cache, guard: &Guard| {
+            // SAFETY: the slice has its length.
+            unsafe { cache.put(value.as_ptr(), value.len() as u64, Lifetime::default(), guard) }
         };
-        let expires = if lifetime.ttl_ms == 0 {
-            0
-        } else {
-            now.saturating_add(lifetime.ttl_ms)
-        };
-        self.expires_ms.store(expires, Ordering::Relaxed);
-        self.idle_ms
-            .store(lifetime.idle_ms.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.used_ms.store(now, Ordering::Relaxed);
+        with(id, put).unwrap()
     }
 
-    fn may_expire(&self) -> bool {
-        self.expires_ms.load(Ordering::Relaxed) != 0 || self.idle_ms.load(Ordering::Relaxed) != 0
+    fn borrow(id: u64, handle: u64) -> Result<(), Error> {
+        with(id, |cache, guard| cache.borrow(handle, guard).map(drop))
     }
 
-    fn expired(&self, now: u64) -> bool {
-        let expires = self.expires_ms.load(Ordering::Relaxed);
-        let idle = u64::from(self.idle_ms.load(Ordering::Relaxed));
-        (expires != 0 && now >= expires)
-            || (idle != 0 && now.saturating_sub(self.used_ms.load(Ordering::Relaxed)) >= idle)
+    fn blob_slot(cache: &Cache, handle: u64) -> &Slot {
+        cache.slots.get(handle as u32).unwrap()
     }
 
-    fn note_use(&self, now: u64) {
-        let idle = self.idle_ms.load(Ordering::Relaxed);
-        if idle != 0 && now.saturating_sub(self.used_ms.load(Ordering::Relaxed)) >= USE_RESOLUTION_MS.min(idle.into()) {
-            self.used_ms.store(now, Ordering::Relaxed);
+    #[test]
+    fn a_damaged_byte_anywhere_is_an_authentication_error() {
+        assert_eq!(crate::exports::mg_init(0), 0);
+        let id = create(0).unwrap();
+        let handle = put(id, &[7; 40]);
+        for at in 0..32 + 40 + 32 {
+            let flip = || {
+                with(id, |cache, guard| {
+                    damage(blob_slot(cache, handle).blob.load(Ordering::Acquire, guard), at);
+                    Ok(())
+                })
+            };
+            flip().unwrap();
+            assert_eq!(borrow(id, handle), Err(Error::Authentication), "byte {at}");
+            flip().unwrap();
+            assert_eq!(borrow(id, handle), Ok(()));
         }
+        free(id).unwrap();
+    }
+
+    #[test]
+    fn values_that_change_places_are_an_authentication_error() {
+        assert_eq!(crate::exports::mg_init(0), 0);
+        let id = create(0).unwrap();
+        let (one, two) = (put(id, b"one"), put(id, b"two"));
+        with(id, |cache, guard| {
+            let (first, second) = (&blob_slot(cache, one).blob, &blob_slot(cache, two).blob);
+            let moved = first.load(Ordering::Acquire, guard);
+            let moved = second.swap(moved, Ordering::AcqRel, guard);
+            first.store(moved, Ordering::Release);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(borrow(id, one), Err(Error::Authentication));
+        assert_eq!(borrow(id, two), Err(Error::Authentication));
+        free(id).unwrap();
     }
 }

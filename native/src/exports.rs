@@ -3,7 +3,8 @@
 //!
 //! `unsafe` is here because pointers come from outside: each function says what it needs of them.
 
-use crate::cache::{self, Lifetime, MAX_LENGTH};
+use crate::cache::{self, MAX_LENGTH};
+use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::window::{self, MgWindow, Window};
 use crate::{aead, fork, process_key, region};
@@ -118,7 +119,7 @@ pub extern "C" fn mg_cache_free(cache: u64) -> i32 {
 /// Removes all values of a cache.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_cache_clear(cache: u64) -> i32 {
-    status(|| cache::with(cache, |cache, guard| Ok(cache.clear(guard))).map(|_| ()))
+    status(|| cache::clear(cache).map(|_| ()))
 }
 
 /// Seals a copy of a value (up to 1 GiB) and writes its handle to `handle`. `ttl_ms`: how long it lives; `idle_ms`: how
@@ -213,7 +214,7 @@ pub extern "C" fn mg_windows() -> *const MgWindow {
 /// Removes the values of a cache that have expired; returns how many, or a status.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_sweep(cache: u64) -> i64 {
-    guarded(|| cache::with(cache, |cache, guard| Ok(cache.sweep(guard) as i64)))
+    guarded(|| cache::sweep(cache).map(|removed| removed as i64))
 }
 
 /// Writes figures of a cache and of the process to `usage`.

@@ -52,17 +52,17 @@ impl Region {
     pub fn new(length: usize, flags: u32) -> Result<Region, Error> {
         let length = length.max(1).next_multiple_of(PAGE);
         let region = match Region::by_memfd_secret(length, flags) {
-            Ok(region) => Ok(region),
-            // No such system call here; the limit, on the other hand, holds for the fallback, too.
-            Err(Error::System) => Region::by_sodium(length, flags),
-            Err(_) if flags & MG_BEST_EFFORT != 0 => Region::by_sodium(length, flags),
-            Err(error) => Err(error),
-        }?;
-        region.counter().fetch_add(length as u64, Ordering::Relaxed);
+            Ok(Some(region)) => region,
+            Ok(None) => Region::by_sodium(length, flags)?,
+            // The limit holds for the other kind, too.
+            Err(_) if flags & MG_BEST_EFFORT != 0 => Region::by_sodium(length, flags)?,
+            Err(error) => return Err(error),
+        };
+        region.counter().fetch_add(region.counted(), Ordering::Relaxed);
         Ok(region)
     }
 
-    /// The first byte; page-aligned for memfd_secret, else aligned to 16 bytes.
+    /// The first byte, at the start of a page.
     pub fn data(&self) -> *mut u8 {
         self.data
     }
@@ -80,19 +80,29 @@ impl Region {
         }
     }
 
-    fn by_memfd_secret(length: usize, flags: u32) -> Result<Region, Error> {
+    /// What it adds to the totals. libsodium locks its canary, too, which has a page of its own.
+    fn counted(&self) -> u64 {
+        let canary = if self.kind == Kind::Locked { PAGE } else { 0 };
+        (self.length + canary) as u64
+    }
+
+    /// None where this kind of memory is not to be had, or not wanted.
+    fn by_memfd_secret(length: usize, flags: u32) -> Result<Option<Region>, Error> {
         if flags & MG_NO_MEMFD_SECRET != 0 || MEMFD_SECRET_MISSING.load(Ordering::Relaxed) {
-            return Err(Error::System);
+            return Ok(None);
         }
         // SAFETY: plain system calls on memory and a descriptor that only this function knows; each result is checked.
         unsafe {
             let fd = libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) as i32;
             if fd < 0 {
-                if errno() == libc::EMFILE || errno() == libc::ENFILE {
-                    return Err(Error::OutOfMemory);
-                }
-                MEMFD_SECRET_MISSING.store(true, Ordering::Relaxed);
-                return Err(Error::System);
+                // An old kernel, one without secret memory, or a seccomp filter; all else may pass (descriptors, memory).
+                return match errno() {
+                    libc::ENOSYS | libc::EPERM | libc::EACCES => {
+                        MEMFD_SECRET_MISSING.store(true, Ordering::Relaxed);
+                        Ok(None)
+                    }
+                    _ => Err(Error::OutOfMemory),
+                };
             }
             // One reservation for the guard pages and the middle; only the middle counts as locked.
             let total = length + 2 * PAGE;
@@ -113,19 +123,18 @@ impl Region {
             libc::close(fd);
             if mapped == libc::MAP_FAILED {
                 libc::munmap(base, total);
-                return Err(if error == libc::EAGAIN {
-                    Error::LockedMemory
-                } else {
-                    Error::OutOfMemory
+                // The limit is EAGAIN here; ENOMEM is vm.max_map_count or a real shortage.
+                return Err(match error {
+                    libc::EAGAIN => Error::LockedMemory,
+                    _ => Error::OutOfMemory,
                 });
             }
-            // A forked child gets no copy of it; secret memory is out of core dumps by itself.
-            libc::madvise(middle, length, libc::MADV_DONTFORK);
-            Ok(Region {
+            keep_private(middle.cast(), length);
+            Ok(Some(Region {
                 data: middle.cast(),
                 length,
                 kind: Kind::MemfdSecret,
-            })
+            }))
         }
     }
 
@@ -143,6 +152,7 @@ impl Region {
                 sodium::sodium_free(data.cast());
                 return Err(Error::LockedMemory);
             }
+            keep_private(data, length);
             sodium::sodium_memzero(data.cast(), length);
             let kind = if locked { Kind::Locked } else { Kind::Unlocked };
             Ok(Region { data, length, kind })
@@ -152,7 +162,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        self.counter().fetch_sub(self.length as u64, Ordering::Relaxed);
+        self.counter().fetch_sub(self.counted(), Ordering::Relaxed);
         // SAFETY: the memory was mapped by `new`, and nobody uses it any more.
         unsafe {
             match self.kind {
@@ -163,6 +173,19 @@ impl Drop for Region {
                 Kind::Locked | Kind::Unlocked => sodium::sodium_free(self.data.cast()), // wipes
             }
         }
+    }
+}
+
+/// Keeps whole pages out of core dumps and forked children. Failure is no danger to speak of: a kernel too old for the
+/// advice has no secret memory either, and all exports refuse to work after a fork.
+///
+/// # Safety
+/// The pages must belong to the caller.
+unsafe fn keep_private(data: *mut u8, length: usize) {
+    // SAFETY: advice on memory of ours; it changes no contents in this process.
+    unsafe {
+        libc::madvise(data.cast(), length, libc::MADV_DONTDUMP);
+        libc::madvise(data.cast(), length, libc::MADV_DONTFORK);
     }
 }
 

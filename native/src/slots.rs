@@ -1,37 +1,28 @@
 //! A table of slots that grows and never moves: chunk after chunk, each twice as long as the one before.
 
-use crate::blob::Blob;
+use crate::blob::{Blob, Sealed};
+use crate::status::Error;
 use crossbeam_epoch::{Atomic, unprotected};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 const FIRST: usize = 256;
-const CHUNKS: usize = 24; // 256 * (2^24 - 1) slots: more than any memory holds
+const CHUNKS: usize = 24; // 256 * (2^24 - 1) slots: nearly all that 32 bits can number
 
-/// One value, or none. 32 bytes.
+/// One value, or none. 16 bytes.
 #[derive(Default)]
 pub struct Slot {
-    /// Odd while a value is there; the handle's upper half.
+    /// Odd while a value is there; the handle's upper half. Only grows.
     pub generation: AtomicU32,
-    /// Milliseconds without use after which the value expires; 0: never.
-    pub idle_ms: AtomicU32,
     /// The sealed value.
     pub blob: Atomic<Blob>,
-    /// When the value expires (see clock.rs); 0: never.
-    pub expires_ms: AtomicU64,
-    /// When the value was last used; only kept where there is an idle limit.
-    pub used_ms: AtomicU64,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // SAFETY: a slot is dropped with its cache, when no reader can have it any more.
-        unsafe {
-            let blob = self.blob.load(Ordering::Relaxed, unprotected());
-            if !blob.is_null() {
-                drop(blob.into_owned());
-            }
-        }
+        // SAFETY: a slot is dropped with its cache, when no reader can have its blob any more.
+        unsafe { drop(Sealed::from_shared(self.blob.load(Ordering::Relaxed, unprotected()))) };
     }
 }
 
@@ -41,6 +32,8 @@ pub struct Slots {
     free: Mutex<Free>,
 }
 
+/// On cache lines of its own: readers of the chunks must not feel the writers.
+#[repr(align(128))]
 struct Free {
     indices: Vec<u32>,
     /// Slots that were ever handed out: [0, end).
@@ -65,31 +58,51 @@ impl Slots {
         self.chunks.get(chunk)?.get()?.get(offset)
     }
 
-    /// An index that nobody uses.
-    pub fn take(&self) -> u32 {
-        let mut free = self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(index) = free.indices.pop() {
-            return index;
-        }
-        let index = free.end;
-        let (chunk, _) = place(index);
-        self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| Slot::default()).collect());
-        free.end += 1;
-        index
+    /// An index that nobody uses, and its slot.
+    pub fn take(&self) -> Result<(u32, &Slot), Error> {
+        let mut free = self.free();
+        let index = match free.indices.pop() {
+            Some(index) => index,
+            None => {
+                let (chunk, _) = place(free.end);
+                self.grow_to(chunk)?;
+                free.end += 1;
+                free.end - 1
+            }
+        };
+        self.get(index).map(|slot| (index, slot)).ok_or(Error::OutOfMemory)
     }
 
     /// Gives an index back for reuse.
     pub fn give_back(&self, index: u32) {
-        self.free
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .indices
-            .push(index);
+        let mut free = self.free();
+        // Without memory for the note the slot is lost, which is better than the process.
+        if free.indices.try_reserve(1).is_ok() {
+            free.indices.push(index);
+        }
     }
 
     /// All indices that were ever handed out.
-    pub fn indices(&self) -> std::ops::Range<u32> {
-        0..self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).end
+    pub fn indices(&self) -> Range<u32> {
+        0..self.free().end
+    }
+
+    /// Only called with the lock held.
+    fn grow_to(&self, chunk: usize) -> Result<(), Error> {
+        let place = self.chunks.get(chunk).ok_or(Error::OutOfMemory)?;
+        if place.get().is_none() {
+            let mut slots = Vec::new();
+            slots
+                .try_reserve_exact(FIRST << chunk)
+                .map_err(|_| Error::OutOfMemory)?;
+            slots.resize_with(FIRST << chunk, Slot::default);
+            let _ = place.set(slots.into_boxed_slice());
+        }
+        Ok(())
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -108,15 +121,23 @@ mod tests {
         let slots = Slots::new();
         let mut seen = std::collections::HashSet::new();
         for expected in 0..10_000 {
-            let index = slots.take();
+            let (index, slot) = slots.take().unwrap();
             assert_eq!(index, expected);
-            assert!(seen.insert(std::ptr::from_ref(slots.get(index).unwrap()) as usize));
+            assert!(seen.insert(std::ptr::from_ref(slot) as usize));
         }
         assert!(slots.get(u32::MAX).is_none());
     }
 
     #[test]
-    fn a_slot_takes_32_bytes() {
-        assert_eq!(size_of::<Slot>(), 32);
+    fn an_index_given_back_is_used_again() {
+        let slots = Slots::new();
+        let (index, _) = slots.take().unwrap();
+        slots.give_back(index);
+        assert_eq!(slots.take().unwrap().0, index);
+    }
+
+    #[test]
+    fn a_slot_takes_16_bytes() {
+        assert_eq!(size_of::<Slot>(), 16);
     }
 }

@@ -93,24 +93,19 @@ impl Window {
     /// Takes a window of zeros.
     pub fn acquire(length: usize, flags: u32) -> Result<Window, Error> {
         let small = length <= PAGE;
-        if small && let Some(window) = Window::pooled() {
-            window.descriptor().length.store(length as u64, Ordering::Relaxed);
+        if let Some(window) = small.then(|| Window::pooled(length)).flatten() {
             return Ok(window);
         }
         match Window::mapped(length, flags) {
-            // Idle pages may be what is missing.
-            Err(Error::LockedMemory) if !small && trim() => Window::mapped(length, flags),
+            // Idle pages may be what is missing, or their descriptors.
+            Err(Error::LockedMemory | Error::NoWindow) if !small && trim() => Window::mapped(length, flags),
             // Another thread may have released one by now.
-            Err(Error::LockedMemory) if small => {
-                let window = Window::pooled().ok_or(Error::LockedMemory)?;
-                window.descriptor().length.store(length as u64, Ordering::Relaxed);
-                Ok(window)
-            }
+            Err(Error::LockedMemory) if small => Window::pooled(length).ok_or(Error::LockedMemory),
             other => other,
         }
     }
 
-    fn pooled() -> Option<Window> {
+    fn pooled(length: usize) -> Option<Window> {
         let used = USED.load(Ordering::Acquire);
         if used == 0 {
             return None;
@@ -128,6 +123,7 @@ impl Window {
                 let generation = next(state);
                 if TABLE[index].exchange(state, generation << 2 | BUSY) {
                     HINT.set(index);
+                    TABLE[index].length.store(length as u64, Ordering::Relaxed);
                     return Some(Window { index, generation });
                 }
             }
