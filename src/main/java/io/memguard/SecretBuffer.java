@@ -1,8 +1,8 @@
 package io.memguard;
 
 import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.Spool;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -28,7 +28,7 @@ public final class SecretBuffer implements AutoCloseable {
     /** The longest value, in bytes: 1 GiB, as far as locked memory reaches. */
     public static final long MAX_SIZE = 1L << 30;
 
-    private static final int FIRST_CHUNK = 4000; // With the canary still one page.
+    private static final int PIECE = 4 * 4096 - 16; // With the canary four pages: little, for small limits.
 
     private final GuardedMemory memory;
 
@@ -104,27 +104,27 @@ public final class SecretBuffer implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where there is more
      */
     public static SecretBuffer readFrom(ReadableByteChannel channel, long limit) throws IOException {
-        SecretBuffer buffer = allocate(Math.min(limit, FIRST_CHUNK));
-        long filled = 0;
-        try {
+        try (var spool = new Spool();
+                var piece = allocate(Math.min(limit + 1, PIECE))) {
+            long filled = 0;
             while (true) {
-                if (filled == buffer.size()) {
-                    if (filled >= limit) {
-                        requireEnd(channel, limit);
-                        break;
-                    }
-                    buffer = buffer.resized(filled, Math.min(limit, Math.max(FIRST_CHUNK, filled * 2)));
-                }
-                int count = buffer.readOnce(channel, filled);
+                int count = piece.readOnce(channel, filled);
                 if (count < 0) {
-                    break;
+                    return piece.joined(spool, filled);
                 }
                 filled += count;
+                if (spool.size() + filled > limit) {
+                    throw new MemGuardException(
+                            ErrorCode.INVALID_ARGUMENTS, "the value is longer than the limit of " + limit + " bytes");
+                }
+                if (filled == piece.size()) {
+                    piece.<@Nullable Void, RuntimeException>read(segment -> {
+                        spool.add(segment);
+                        return null;
+                    });
+                    filled = 0;
+                }
             }
-            return filled == buffer.size() ? buffer : buffer.resized(filled, filled);
-        } catch (Throwable failure) {
-            buffer.close();
-            throw failure;
         }
     }
 
@@ -190,36 +190,23 @@ public final class SecretBuffer implements AutoCloseable {
         }
     }
 
-    /** Moves the first bytes into a buffer of another size and closes this one, whatever happens. */
-    private SecretBuffer resized(long keep, long size) {
-        try (this) {
-            var next = allocate(size);
-            try {
-                return read(from -> next.write(to -> {
-                    MemorySegment.copy(from, 0, to, 0, keep);
-                    return next;
-                }));
-            } catch (Throwable failure) {
-                next.close();
-                throw failure;
-            }
+    /** What was spooled, and the first bytes of this after it. */
+    private SecretBuffer joined(Spool spool, long filled) {
+        var whole = allocate(spool.size() + filled);
+        try {
+            return read(rest -> whole.write(target -> {
+                spool.copyTo(target);
+                MemorySegment.copy(rest, 0, target, spool.size(), filled);
+                return whole;
+            }));
+        } catch (Throwable failure) {
+            whole.close();
+            throw failure;
         }
     }
 
     private int readOnce(ReadableByteChannel channel, long offset) throws IOException {
         return this.<Integer, IOException>write(segment -> channel.read(slice(segment, offset)));
-    }
-
-    private static void requireEnd(ReadableByteChannel channel, long limit) throws IOException {
-        try (var arena = Arena.ofConfined()) {
-            var one = arena.allocate(1);
-            int count = channel.read(one.asByteBuffer());
-            one.fill((byte) 0);
-            if (count > 0) {
-                throw new MemGuardException(
-                        ErrorCode.INVALID_ARGUMENTS, "the value is longer than the limit of " + limit + " bytes");
-            }
-        }
     }
 
     private static ByteBuffer slice(MemorySegment segment, long offset) {

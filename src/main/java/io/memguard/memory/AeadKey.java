@@ -13,10 +13,6 @@ public final class AeadKey implements AutoCloseable {
 
     private static final int KEY_SIZE = 32;
 
-    static {
-        NativeLibraries.require();
-    }
-
     private final long key;
 
     private AeadKey(long key) {

@@ -1,30 +1,22 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.sodium.SodiumLibrary.*;
-
 import io.memguard.Borrower;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One allocation of {@code sodium_malloc}: guard pages on both sides, a canary in front, locked, without access while
- * nobody uses it. A segment is lent under an arena of its own that is closed before the pages lose access, so that a
+ * One guarded allocation: guard pages on both sides, locked, without access while nobody uses it. A segment is lent under an arena of its own that is closed before the pages lose access, so that a
  * leaked segment throws instead of killing the JVM.
  */
 public final class GuardedMemory implements AutoCloseable {
-    private static final long PAGE = 4096;
-    private static final long CANARY = 16;
-
     private static final AtomicLong LOCKED = new AtomicLong();
     private static final AtomicLong UNLOCKED = new AtomicLong();
 
-    static {
-        Sodium.require();
-    }
-
+    private final Pages pages;
     private final MemorySegment memory;
     private final boolean locked;
 
@@ -34,7 +26,8 @@ public final class GuardedMemory implements AutoCloseable {
     private int users;
     private boolean closed;
 
-    private GuardedMemory(MemorySegment memory, boolean locked) {
+    private GuardedMemory(Pages pages, MemorySegment memory, boolean locked) {
+        this.pages = pages;
         this.memory = memory;
         this.locked = locked;
     }
@@ -45,20 +38,20 @@ public final class GuardedMemory implements AutoCloseable {
      * @throws io.memguard.MemGuardException SECURITY_ERROR where the limit of locked memory is reached, unless the process accepts that
      */
     public static GuardedMemory allocate(long size) {
-        MemorySegment pointer = sodium_malloc(size);
-        if (pointer.equals(MemorySegment.NULL)) {
-            throw LockedMemory.exhausted(pages(size));
+        Pages pages = Pages.current();
+        MemorySegment memory = pages.allocate(size);
+        if (memory.equals(MemorySegment.NULL)) {
+            throw LockedMemory.exhausted(pages.locked(size));
         }
-        boolean locked = sodium_mlock(pointer, size) == 0;
+        boolean locked = pages.lock(memory);
         if (!locked && LockedMemory.isRequired()) {
-            sodium_free(pointer);
-            throw LockedMemory.exhausted(pages(size));
+            pages.free(memory);
+            throw LockedMemory.exhausted(pages.locked(size));
         }
-        (locked ? LOCKED : UNLOCKED).addAndGet(pages(size));
-        MemorySegment memory = pointer.reinterpret(size);
+        (locked ? LOCKED : UNLOCKED).addAndGet(pages.locked(size));
         memory.fill((byte) 0);
-        sodium_mprotect_noaccess(pointer);
-        return new GuardedMemory(memory, locked);
+        pages.protect(memory, Pages.Access.NONE);
+        return new GuardedMemory(pages, memory, locked);
     }
 
     /** Bytes of this kind of memory that are locked at present, whole pages. */
@@ -73,7 +66,14 @@ public final class GuardedMemory implements AutoCloseable {
 
     /** Compares in time that depends only on the two lengths. */
     public static boolean equal(MemorySegment a, MemorySegment b) {
-        return Sodium.equal(a, b);
+        if (NativeLibraries.isLoaded()) {
+            return Sodium.equal(a, b);
+        }
+        byte difference = 0;
+        for (long i = 0; i < Math.min(a.byteSize(), b.byteSize()); i++) {
+            difference |= (byte) (a.get(ValueLayout.JAVA_BYTE, i) ^ b.get(ValueLayout.JAVA_BYTE, i));
+        }
+        return difference == 0 && a.byteSize() == b.byteSize();
     }
 
     /** The length in bytes. */
@@ -120,7 +120,7 @@ public final class GuardedMemory implements AutoCloseable {
                 throw new IllegalStateException("this secret is closed; its memory is wiped");
             }
             if (users++ == 0) {
-                protect(write ? sodium_mprotect_readwrite(memory) : sodium_mprotect_readonly(memory));
+                protect(write ? Pages.Access.READ_WRITE : Pages.Access.READ);
             }
         }
     }
@@ -133,7 +133,7 @@ public final class GuardedMemory implements AutoCloseable {
             if (closed) {
                 free();
             } else {
-                protect(sodium_mprotect_noaccess(memory));
+                protect(Pages.Access.NONE);
             }
         }
     }
@@ -152,17 +152,13 @@ public final class GuardedMemory implements AutoCloseable {
     }
 
     private void free() {
-        sodium_free(memory); // Makes it writable, checks the canary, wipes, unlocks.
-        (locked ? LOCKED : UNLOCKED).addAndGet(-pages(memory.byteSize()));
+        (locked ? LOCKED : UNLOCKED).addAndGet(-pages.locked(memory.byteSize()));
+        pages.free(memory);
     }
 
-    private static void protect(int status) {
-        if (status != 0) {
+    private void protect(Pages.Access access) {
+        if (!pages.protect(memory, access)) {
             throw LockedMemory.protectionFailed();
         }
-    }
-
-    private static long pages(long size) {
-        return (size + CANARY + PAGE - 1) / PAGE * PAGE;
     }
 }

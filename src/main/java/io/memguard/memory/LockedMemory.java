@@ -3,6 +3,7 @@ package io.memguard.memory;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
+import io.memguard.events.MemoryLimitEvent;
 import io.memguard.os.ResourceLimits;
 
 /** Says what to do where memory can't be locked. */
@@ -28,6 +29,9 @@ public final class LockedMemory {
      * @param need in bytes, what was asked for on top of what is locked already
      */
     static MemGuardException exhausted(long need) {
+        var event = new MemoryLimitEvent();
+        event.needed = need;
+        event.commit();
         long limit = ResourceLimits.lockedMemory();
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,

@@ -2,6 +2,8 @@ package io.memguard.memory;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.ffi.cache.CacheLibrary;
+import io.memguard.ffi.sodium.SodiumLibrary;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -26,40 +28,86 @@ public final class NativeLibraries {
     /** Loaded in this order: the second one needs the first. */
     static final List<String> NAMES = List.of("libsodium.so.26", "libmemguard_ffi.so");
 
+    private static final int ABI_VERSION = 1;
     private static final String RESOURCES = "/io/memguard/native/linux-x86_64/";
 
     private NativeLibraries() {}
 
+    /** Why they are not loaded; null once they are. */
+    private static @Nullable String failure;
+
+    private static boolean tried;
+    private static volatile boolean loaded;
+    private static volatile boolean absenceAllowed;
+
     /** Makes sure that both libraries are loaded; else tells why not and what to do. */
     public static void require() {
-        if (Loaded.FAILURE != null) {
-            throw new MemGuardException(ErrorCode.SECURITY_ERROR, Loaded.FAILURE, Loaded.CAUSE);
+        if (!isLoaded()) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR, failure().orElse("the native libraries are not loaded"));
         }
+    }
+
+    /** Whether both libraries are loaded; tries to on first use. */
+    public static boolean isLoaded() {
+        return loaded || tryOnce();
+    }
+
+    /** Goes on without the libraries as far as that is possible (the degraded state), in the whole process. */
+    public static void allowAbsence() {
+        absenceAllowed = true;
+    }
+
+    static boolean isAbsenceAllowed() {
+        return absenceAllowed;
     }
 
     /** Why the libraries can't be used; empty where they can. */
     public static Optional<String> failure() {
-        return Optional.ofNullable(Loaded.FAILURE);
+        synchronized (NativeLibraries.class) {
+            return isLoaded() ? Optional.empty() : Optional.ofNullable(failure);
+        }
     }
 
-    /** Loads on first use; a failure stays, since a class loader's libraries can't be tried twice safely. */
-    private static final class Loaded {
-        static final @Nullable String FAILURE;
-        static final @Nullable Throwable CAUSE;
+    private static synchronized boolean tryOnce() {
+        return tried ? loaded : retry();
+    }
 
-        static {
-            String failure = unsupportedPlatform();
-            Throwable cause = null;
-            if (failure == null) {
-                try {
-                    load();
-                } catch (UnsatisfiedLinkError | IOException | UncheckedIOException e) {
-                    failure = advice(e);
-                    cause = e;
-                }
-            }
-            FAILURE = failure;
-            CAUSE = cause;
+    /** Tries again after a failure: somebody may have mended it. */
+    public static synchronized boolean retry() {
+        if (loaded) {
+            return true;
+        }
+        tried = true;
+        String unsupported = unsupportedPlatform();
+        if (unsupported != null) {
+            failure = unsupported;
+            return false;
+        }
+        try {
+            load();
+            requireVersion();
+            loaded = true;
+            failure = null;
+        } catch (UnsatisfiedLinkError | IOException | UncheckedIOException e) {
+            failure = advice(e);
+        }
+        return loaded;
+    }
+
+    /** Looks before the generated bindings do: those would not look again after a failure. */
+    private static void requireVersion() throws IOException {
+        var lookup = java.lang.foreign.SymbolLookup.loaderLookup();
+        if (lookup.find("mg_abi_version").isEmpty()
+                || lookup.find("sodium_malloc").isEmpty()) {
+            throw new IOException("they lack the functions of this version");
+        }
+        int version = CacheLibrary.mg_abi_version();
+        if (version != ABI_VERSION) {
+            throw new IOException("they have interface " + version + ", not " + ABI_VERSION);
+        }
+        if (SodiumLibrary.sodium_init() < 0) {
+            throw new IOException("libsodium does not start: no source of random bytes");
         }
     }
 

@@ -23,10 +23,6 @@ public final class SealedCache implements AutoCloseable {
     /** System property: {@code false} keeps the key out of memfd_secret memory, which forbids hibernation while in use. */
     public static final String MEMFD_SECRET_PROPERTY = "memguard.memfd_secret";
 
-    static {
-        NativeLibraries.require();
-    }
-
     private final long cache;
 
     private SealedCache(long cache) {
@@ -45,6 +41,7 @@ public final class SealedCache implements AutoCloseable {
 
     /** Makes the process key where there is none yet. */
     static void init() {
+        NativeLibraries.require();
         long status = mg_init(flags());
         if (status < 0) {
             throw NativeStatus.failure(status, 4096);
@@ -78,6 +75,11 @@ public final class SealedCache implements AutoCloseable {
             NativeStatus.check(status);
         }
         return status != STALE;
+    }
+
+    /** Whether a value is there and has not expired; does not count as a use of it. */
+    public boolean contains(long handle) {
+        return mg_length(cache, handle) >= 0;
     }
 
     /** Opens a value into a window, to be passed to {@link #lend} at once; or {@link #STALE}. */

@@ -11,18 +11,7 @@ import java.nio.charset.StandardCharsets;
 
 /** The libsodium functions that are used as they are. Thread-safe; all segments are native and stay the caller's. */
 public final class Sodium {
-    static {
-        NativeLibraries.require();
-        if (sodium_init() < 0) {
-            throw new MemGuardException(
-                    ErrorCode.SECURITY_ERROR, "libsodium does not start: no source of random bytes");
-        }
-    }
-
     private Sodium() {}
-
-    /** Runs the class initializer: after it, the libraries are loaded and libsodium is ready. */
-    static void require() {}
 
     /** The version of the libsodium that is loaded. */
     public static String version() {

@@ -16,13 +16,6 @@ public final class Windows {
     private static final long DATA = MgWindow.data$offset();
     private static final long LENGTH = MgWindow.length$offset();
 
-    static {
-        NativeLibraries.require();
-    }
-
-    /** Where the Rust side says which memory a window is. */
-    private static final MemorySegment TABLE = mg_windows().reinterpret((INDEX_MASK + 1) * STRIDE);
-
     private Windows() {}
 
     /** Lends scratch memory of {@code length} zeros, writable; wiped when the callback ends. */
@@ -47,8 +40,13 @@ public final class Windows {
 
     private static MemorySegment memory(long window, Arena arena) {
         long descriptor = (window & INDEX_MASK) * STRIDE;
-        long address = TABLE.get(ValueLayout.JAVA_LONG, descriptor + DATA);
-        long length = TABLE.get(ValueLayout.JAVA_LONG, descriptor + LENGTH);
+        long address = Table.MEMORY.get(ValueLayout.JAVA_LONG, descriptor + DATA);
+        long length = Table.MEMORY.get(ValueLayout.JAVA_LONG, descriptor + LENGTH);
         return MemorySegment.ofAddress(address).reinterpret(length, arena, null);
+    }
+
+    /** Where the Rust side says which memory a window is; looked up when the library is loaded. */
+    private static final class Table {
+        static final MemorySegment MEMORY = mg_windows().reinterpret((INDEX_MASK + 1) * STRIDE);
     }
 }

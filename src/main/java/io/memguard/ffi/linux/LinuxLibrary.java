@@ -113,6 +113,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int PROT_WRITE() {
         return PROT_WRITE;
     }
+    private static final int PROT_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * #define PROT_NONE 0
+     * }
+     */
+    public static int PROT_NONE() {
+        return PROT_NONE;
+    }
     private static final int MAP_PRIVATE = (int)2L;
     /**
      * {@snippet lang=c :
@@ -130,6 +139,24 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      */
     public static int MAP_ANONYMOUS() {
         return MAP_ANONYMOUS;
+    }
+    private static final int MADV_DONTFORK = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * #define MADV_DONTFORK 10
+     * }
+     */
+    public static int MADV_DONTFORK() {
+        return MADV_DONTFORK;
+    }
+    private static final int MADV_DONTDUMP = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define MADV_DONTDUMP 16
+     * }
+     */
+    public static int MADV_DONTDUMP() {
+        return MADV_DONTDUMP;
     }
     private static final int ICANON = (int)2L;
     /**
@@ -374,6 +401,66 @@ public class LinuxLibrary extends LinuxLibrary$shared {
         }
     }
 
+    private static class explicit_bzero {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            LinuxLibrary.C_POINTER,
+            LinuxLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("explicit_bzero").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern void explicit_bzero(void *__s, size_t __n)
+     * }
+     */
+    public static FunctionDescriptor explicit_bzero$descriptor() {
+        return explicit_bzero.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern void explicit_bzero(void *__s, size_t __n)
+     * }
+     */
+    public static MethodHandle explicit_bzero$handle() {
+        return explicit_bzero.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern void explicit_bzero(void *__s, size_t __n)
+     * }
+     */
+    public static MemorySegment explicit_bzero$address() {
+        return explicit_bzero.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern void explicit_bzero(void *__s, size_t __n)
+     * }
+     */
+    public static void explicit_bzero(MemorySegment __s, long __n) {
+        var mh$ = explicit_bzero.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("explicit_bzero", __s, __n);
+            }
+            mh$.invokeExact(__s, __n);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class mmap {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LinuxLibrary.C_POINTER,
@@ -493,6 +580,130 @@ public class LinuxLibrary extends LinuxLibrary$shared {
                 traceDowncall("munmap", __addr, __len);
             }
             return (int)mh$.invokeExact(__addr, __len);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mprotect {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_POINTER,
+            LinuxLibrary.C_LONG,
+            LinuxLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mprotect").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern int mprotect(void *__addr, size_t __len, int __prot)
+     * }
+     */
+    public static FunctionDescriptor mprotect$descriptor() {
+        return mprotect.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern int mprotect(void *__addr, size_t __len, int __prot)
+     * }
+     */
+    public static MethodHandle mprotect$handle() {
+        return mprotect.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern int mprotect(void *__addr, size_t __len, int __prot)
+     * }
+     */
+    public static MemorySegment mprotect$address() {
+        return mprotect.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern int mprotect(void *__addr, size_t __len, int __prot)
+     * }
+     */
+    public static int mprotect(MemorySegment __addr, long __len, int __prot) {
+        var mh$ = mprotect.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mprotect", __addr, __len, __prot);
+            }
+            return (int)mh$.invokeExact(__addr, __len, __prot);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class madvise {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_POINTER,
+            LinuxLibrary.C_LONG,
+            LinuxLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("madvise").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern int madvise(void *__addr, size_t __len, int __advice)
+     * }
+     */
+    public static FunctionDescriptor madvise$descriptor() {
+        return madvise.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern int madvise(void *__addr, size_t __len, int __advice)
+     * }
+     */
+    public static MethodHandle madvise$handle() {
+        return madvise.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern int madvise(void *__addr, size_t __len, int __advice)
+     * }
+     */
+    public static MemorySegment madvise$address() {
+        return madvise.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern int madvise(void *__addr, size_t __len, int __advice)
+     * }
+     */
+    public static int madvise(MemorySegment __addr, long __len, int __advice) {
+        var mh$ = madvise.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("madvise", __addr, __len, __advice);
+            }
+            return (int)mh$.invokeExact(__addr, __len, __advice);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
