@@ -4,13 +4,18 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module io.memguard {
     requires static info.picocli;
+    requires transitive java.management;
+    requires jdk.jfr;
     requires org.bouncycastle.provider;
     requires static transitive org.jspecify;
 
     exports io.memguard;
     exports io.memguard.keys;
     exports io.memguard.keys.software;
+    exports io.memguard.management;
 
+    opens io.memguard.events to
+            jdk.jfr;
     opens io.memguard.cli to
             info.picocli;
 

@@ -1,20 +1,30 @@
 package io.memguard;
 
+import io.memguard.events.DirectAccessEvent;
+import io.memguard.events.HydrateEvent;
+import io.memguard.events.KeyInvalidEvent;
+import io.memguard.events.RateLimitedEvent;
+import io.memguard.events.StoreEvent;
 import io.memguard.keys.KeyProvider;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
+import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreOpener;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,23 +32,37 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe; any number of instances and processes may share a directory. A value that was stored survives a crash
  * or a power cut. A borrow that is under way when its secret is overwritten or deleted, or when this is closed, keeps its
- * value to its end.
+ * value to its end. After {@link #close} every call is an {@link IllegalStateException}.
  *
  * <p>Names are 1 to 1,024 bytes of UTF-8. Values are 0 bytes to 1 GiB, as far as memory can be locked for them.
+ *
+ * <p><b>The degraded state.</b> Where the native libraries can't be loaded, opening fails and says why; with
+ * {@link Builder#allowDegraded()} it opens without a cache: {@link #store} reaches the disk, {@link #retrieve} answers
+ * {@link Status#RUST_NOT_READY}, reads and memory-only secrets fail, and {@link #retrieveDirect} works. When the
+ * libraries can be loaded again, the next call notices (it looks once a second) and all works as usual.
  */
 public final class MemGuard implements AutoCloseable {
+    /** How long a memory-only secret lives without use, unless said otherwise. */
+    public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
+
     private static final System.Logger LOG = System.getLogger(MemGuard.class.getName());
+    private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
     private final SecretStore store;
     private final KeyProvider provider;
-    private final SealedCache cache;
+    private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
+    private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
+    private final Sweeper sweeper = new Sweeper(this::sweep);
+    private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
+    private long lastRecovery = System.nanoTime();
 
-    private MemGuard(SecretStore store, KeyProvider provider, SealedCache cache) {
+    private MemGuard(SecretStore store, KeyProvider provider, @Nullable SealedCache cache, Duration hydratedIdle) {
         this.store = store;
         this.provider = provider;
         this.cache = cache;
+        this.hydratedIdle = hydratedIdle;
     }
 
     /** Begins to open the store in {@code directory/memguard_secure}. */
@@ -57,6 +81,8 @@ public final class MemGuard implements AutoCloseable {
         private @Nullable KeyProvider provider;
         private OpenMode mode = OpenMode.OPEN_OR_CREATE;
         private MemoryPolicy policy = MemoryPolicy.REQUIRE_LOCKED;
+        private Duration hydratedIdle = Duration.ZERO;
+        private boolean degraded;
 
         private Builder(Path directory) {
             this.directory = Objects.requireNonNull(directory);
@@ -80,6 +106,18 @@ public final class MemGuard implements AutoCloseable {
             return this;
         }
 
+        /** How long a value from disk stays in the cache without use; for ever unless said otherwise. */
+        public Builder cacheIdle(Duration idle) {
+            this.hydratedIdle = positive(idle);
+            return this;
+        }
+
+        /** Opens also where the native libraries can't be loaded; see the class's description of the degraded state. */
+        public Builder allowDegraded() {
+            this.degraded = true;
+            return this;
+        }
+
         /**
          * Opens the store. Where it fails, nothing on disk has changed and the provider is closed.
          *
@@ -95,9 +133,22 @@ public final class MemGuard implements AutoCloseable {
             SealedCache cache = null;
             try {
                 LockedMemory.accept(policy);
-                cache = SealedCache.create();
-                return new MemGuard(StoreOpener.open(directory, mode, keys), keys, cache);
+                if (degraded) {
+                    NativeLibraries.allowAbsence();
+                }
+                if (!degraded || NativeLibraries.isLoaded()) {
+                    cache = SealedCache.create();
+                } else {
+                    LOG.log(
+                            System.Logger.Level.WARNING,
+                            "degraded: {0}",
+                            NativeLibraries.failure().orElse(""));
+                }
+                return new MemGuard(StoreOpener.open(directory, mode, keys), keys, cache, hydratedIdle);
             } catch (Throwable failure) {
+                if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {
+                    new KeyInvalidEvent().commit();
+                }
                 if (cache != null) {
                     cache.close();
                 }
@@ -108,34 +159,65 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /** Stores a value durably, in place of the one before; the buffer stays the caller's. */
-    public void store(String name, SecretBuffer value) {
+    public Status store(String name, SecretBuffer value) {
         requireValue(value);
-        value.<@Nullable Void, RuntimeException>read(segment -> {
-            store(name, segment);
-            return null;
-        });
+        return value.<Status, RuntimeException>read(segment -> store(name, segment));
     }
 
     /**
-     * Stores a copy of native memory durably; the segment stays the caller's to wipe.
+     * Stores a copy of native memory durably; the segment stays the caller's to wipe. A memory-only secret of the same
+     * name is replaced.
      *
+     * @return {@link Status#DONE}; in the degraded state {@link Status#RUST_NOT_READY}: it is on disk, not in the cache
      * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where it could not be made durable: the value before is
      *     unchanged; {@link ErrorCode#INVALID_ARGUMENTS} for a heap segment, a bad name, or more than 1 GiB
      */
-    public void store(String name, MemorySegment value) {
+    public Status store(String name, MemorySegment value) {
         SecretName checked = SecretName.of(name);
-        requireValue(value);
-        if (!value.isNative() || value.byteSize() > SecretBuffer.MAX_SIZE) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, "a value is up to 1 GiB of native memory; use SecretBuffer");
-        }
+        requireNative(value);
         requireOpen();
+        var event = new StoreEvent();
+        event.begin();
+        boolean ready = isReady();
         long generation = store.write(checked, value);
         Secret secret = handle(name, checked);
-        secret.become(new Secret.Cached(seal(value), generation));
+        if (ready) {
+            secret.become(new Secret.Cached(seal(value), generation));
+        }
+        event.commit();
+        return ready ? Status.DONE : Status.RUST_NOT_READY;
     }
 
-    /** Lends a value by its name; {@link #secret} gives a handle that saves the look-up. */
+    /** The same with a time to live, and {@link #DEFAULT_IDLE}. */
+    public void storeEphemeral(String name, SecretBuffer value, Duration timeToLive) {
+        storeEphemeral(name, value, timeToLive, DEFAULT_IDLE);
+    }
+
+    /**
+     * Keeps a value in this instance's memory only, never on disk. A background thread removes it in time; a read after
+     * its time fails even before that. The buffer stays the caller's.
+     *
+     * @param timeToLive from now on; more than zero
+     * @param idle from its last use on; more than zero
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where a stored secret has this name
+     */
+    public void storeEphemeral(String name, SecretBuffer value, Duration timeToLive, Duration idle) {
+        SecretName checked = SecretName.of(name);
+        requireValue(value);
+        positive(timeToLive);
+        positive(idle);
+        requireReady();
+        if (store.contains(checked)) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "a stored secret has this name; delete it first, or choose another name");
+        }
+        long handle = value.<Long, RuntimeException>read(segment -> cache().put(segment, timeToLive, idle));
+        handle(name, checked).become(new Secret.Cached(handle, Secret.MEMORY_ONLY));
+        sweeper.start();
+    }
+
+    /** Lends a value by its name; {@link #secret} gives a handle that saves the look-up. See {@link Secret#read}. */
     public <R extends @Nullable Object, X extends Throwable> R read(String name, Borrower<R, X> use) throws X {
         requireOpen();
         Secret known = name == null ? null : secrets.get(name);
@@ -144,10 +226,38 @@ public final class MemGuard implements AutoCloseable {
                 : handle(name, SecretName.of(name)).read(use);
     }
 
+    /** Uses several values at once. */
+    @FunctionalInterface
+    public interface Combiner<R extends @Nullable Object, X extends Throwable> {
+        /** Uses the plaintexts, in the order of the names; must not keep the segments. */
+        R use(List<MemorySegment> secrets) throws X;
+    }
+
+    /** Lends several values at once, each from its own moment; see {@link Borrower} for how long. */
+    public <R extends @Nullable Object, X extends Throwable> R readAll(List<String> names, Combiner<R, X> use)
+            throws X {
+        return readRest(List.copyOf(names), new ArrayList<>(), use);
+    }
+
+    private <R extends @Nullable Object, X extends Throwable> R readRest(
+            List<String> names, List<MemorySegment> lent, Combiner<R, X> use) throws X {
+        if (lent.size() == names.size()) {
+            return use.use(List.copyOf(lent));
+        }
+        return this.<R, X>read(names.get(lent.size()), segment -> {
+            lent.add(segment);
+            return readRest(names, lent, use);
+        });
+    }
+
     /** A handle on a secret, its value already in the cache; empty where there is none. */
     public Optional<Secret> secret(String name) {
         SecretName checked = SecretName.of(name);
-        requireOpen();
+        requireReady();
+        Secret known = secrets.get(name);
+        if (known != null && known.isMemoryOnly() && known.isAlive()) {
+            return Optional.of(known);
+        }
         if (!store.contains(checked)) {
             return Optional.empty();
         }
@@ -155,30 +265,85 @@ public final class MemGuard implements AutoCloseable {
         return hydrate(secret, checked).map(loaded -> secret);
     }
 
-    /** Whether a value is stored under this name. */
+    /**
+     * Brings a value into the cache, for whoever must not see it.
+     *
+     * @return {@link Status#DONE}, {@link Status#NOT_FOUND} or {@link Status#RUST_NOT_READY}
+     */
+    public Status retrieve(String name) {
+        SecretName.of(name);
+        requireOpen();
+        if (!isReady()) {
+            return Status.RUST_NOT_READY;
+        }
+        return secret(name).isPresent() ? Status.DONE : Status.NOT_FOUND;
+    }
+
+    /**
+     * The emergency route: the value as an array <b>on the heap</b>, for when the native cache is not ready. Then it goes
+     * by JCA alone; else it is read from its file, and the cache is filled as well. What a heap dump shows of it is the
+     * caller's to answer for: wipe the array.
+     *
+     * @return empty where there is no such secret on disk
+     * @throws MemGuardException {@link ErrorCode#RATE_LIMIT_EXCEEDED} after 5 calls for this name in 60 seconds
+     */
+    public Optional<byte[]> retrieveDirect(String name) {
+        SecretName checked = SecretName.of(name);
+        requireOpen();
+        try {
+            directAccess.count(name);
+        } catch (MemGuardException refused) {
+            new RateLimitedEvent().commit();
+            throw refused;
+        }
+        var event = new DirectAccessEvent();
+        event.begin();
+        boolean ready = isReady();
+        var bytes = store.read(checked, segment -> segment.toArray(ValueLayout.JAVA_BYTE))
+                .map(SecretStore.Loaded::result);
+        if (ready && bytes.isPresent()) {
+            hydrate(handle(name, checked), checked);
+        }
+        event.commit();
+        return bytes;
+    }
+
+    /** Whether a value is stored under this name, on disk or in memory only. */
     public boolean contains(String name) {
         SecretName checked = SecretName.of(name);
         requireOpen();
-        return store.contains(checked);
+        Secret known = secrets.get(name);
+        return (known != null && known.isMemoryOnly() && known.isAlive()) || store.contains(checked);
     }
 
     /** Deletes a value durably, from memory and disk; false where there was none. */
     public boolean delete(String name) {
         SecretName checked = SecretName.of(name);
         requireOpen();
+        Secret known = secrets.remove(name);
+        boolean inMemory = known != null && known.isMemoryOnly() && known.isAlive();
         boolean deleted = store.delete(checked);
-        forget(name);
-        return deleted;
+        if (known != null) {
+            known.become(null);
+        }
+        return deleted || inMemory;
     }
 
-    /** The names of all stored values, sorted. Values whose name is damaged are left out, and counted in the log. */
+    /**
+     * The names of all values, sorted, those in memory only included. Values whose name is damaged are left out, and
+     * counted in the log.
+     */
     public List<String> list() {
         requireOpen();
         SecretStore.Names names = store.names();
         if (names.unreadable() > 0) {
             LOG.log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
         }
-        return names.readable();
+        var all = new TreeSet<>(names.readable());
+        secrets.values().stream()
+                .filter(secret -> secret.isMemoryOnly() && secret.isAlive())
+                .forEach(secret -> all.add(secret.name()));
+        return List.copyOf(all);
     }
 
     /** Figures of the store; counts its files. */
@@ -189,17 +354,32 @@ public final class MemGuard implements AutoCloseable {
                 store.info().keys().provider(),
                 "AES-256-GCM",
                 256,
-                true,
+                isReady(),
                 totals.items(),
                 totals.bytes(),
                 store.directory(),
                 Instant.now());
     }
 
-    /** What is in memory at present. */
+    /** The store's number for ever, 32 hexadecimal digits; not secret. */
+    public String storeId() {
+        return store.info().storeId();
+    }
+
+    /** What is in memory at present. In the degraded state only what buffers hold. */
     public MemoryUsage memoryUsage() {
         requireOpen();
-        SealedCache.Usage usage = cache.usage();
+        if (!isReady()) {
+            return new MemoryUsage(
+                    0,
+                    0,
+                    0,
+                    0,
+                    GuardedMemory.lockedBytes(),
+                    GuardedMemory.unlockedBytes(),
+                    MemoryUsage.Protection.NONE);
+        }
+        SealedCache.Usage usage = cache().usage();
         return new MemoryUsage(
                 usage.items(),
                 usage.valueBytes(),
@@ -218,7 +398,7 @@ public final class MemGuard implements AutoCloseable {
         };
     }
 
-    /** Forgets all values in memory; what is on disk is read again when it is needed. */
+    /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */
     public void cleanupMemory() {
         requireOpen();
         secrets.values().forEach(secret -> secret.become(null));
@@ -247,13 +427,23 @@ public final class MemGuard implements AutoCloseable {
             }
             closed = true;
         }
-        cache.close();
+        sweeper.close();
+        SealedCache ending = cache;
+        if (ending != null) {
+            ending.close();
+        }
         store.close();
         provider.close();
     }
 
+    /** The cache of a reader; throws where there is none. */
     SealedCache cache() {
-        return cache;
+        SealedCache ready = cache;
+        if (ready == null) {
+            requireReady();
+            ready = Objects.requireNonNull(cache);
+        }
+        return ready;
     }
 
     long generation(int stripe) {
@@ -261,35 +451,79 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /** Brings the current value of a secret into the cache. */
-    Secret.Cached load(Secret secret) {
-        requireOpen();
-        return hydrate(secret, SecretName.of(secret.name()))
-                .orElseThrow(() -> new MemGuardException(
-                        ErrorCode.RETRIEVE_FAILED,
-                        "there is no secret of this name; it was never stored, or was deleted"));
+    Secret.Cached load(Secret secret, Secret.@Nullable Cached before) {
+        requireReady();
+        if (before != null && before.isMemoryOnly()) {
+            secrets.remove(secret.name(), secret);
+            throw gone();
+        }
+        return hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone);
+    }
+
+    void forget(Secret.Cached value) {
+        SealedCache ready = cache;
+        if (ready != null) {
+            ready.remove(value.handle());
+        }
     }
 
     private Optional<Secret.Cached> hydrate(Secret secret, SecretName name) {
+        var event = new HydrateEvent();
+        event.begin();
         var loaded = store.read(name, this::seal).map(value -> new Secret.Cached(value.result(), value.generation()));
         secret.become(loaded.orElse(null));
         if (loaded.isEmpty()) {
             secrets.remove(secret.name(), secret);
         }
+        event.commit();
         return loaded;
     }
 
     private long seal(MemorySegment plaintext) {
-        return cache.put(plaintext, Duration.ZERO, Duration.ZERO);
+        if (hydratedIdle.isPositive()) {
+            sweeper.start();
+        }
+        return cache().put(plaintext, Duration.ZERO, hydratedIdle);
+    }
+
+    private void sweep() {
+        SealedCache ready = cache;
+        if (ready != null && !closed) {
+            if (ready.sweep() > 0) {
+                secrets.values().removeIf(secret -> secret.isMemoryOnly() && !secret.isAlive());
+            }
+        }
     }
 
     private Secret handle(String name, SecretName checked) {
         return secrets.computeIfAbsent(name, key -> new Secret(this, key, checked.stripe()));
     }
 
-    private void forget(String name) {
-        Secret known = secrets.remove(name);
-        if (known != null) {
-            known.become(null);
+    /** Whether the native cache can be used; looks once a second whether it can by now. */
+    private boolean isReady() {
+        return cache != null || recover();
+    }
+
+    private synchronized boolean recover() {
+        if (cache == null && !closed && System.nanoTime() - lastRecovery > RECOVERY_INTERVAL) {
+            lastRecovery = System.nanoTime();
+            if (NativeLibraries.retry()) {
+                // From here on no plaintext passes over the heap any more, so the key must come by the native route.
+                store.use(StoreOpener.reopenKey(store, provider));
+                cache = SealedCache.create();
+                LOG.log(System.Logger.Level.INFO, "the native libraries are loaded again");
+            }
+        }
+        return cache != null;
+    }
+
+    private void requireReady() {
+        requireOpen();
+        if (!isReady()) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    "the native cache is not ready ("
+                            + NativeLibraries.failure().orElse("") + "); use retrieveDirect meanwhile");
         }
     }
 
@@ -299,9 +533,30 @@ public final class MemGuard implements AutoCloseable {
         }
     }
 
+    private static void requireNative(MemorySegment value) {
+        requireValue(value);
+        if (!value.isNative() || value.byteSize() > SecretBuffer.MAX_SIZE) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS, "a value is up to 1 GiB of native memory; use SecretBuffer");
+        }
+    }
+
     private static void requireValue(@Nullable Object value) {
         if (value == null) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a value is needed; an empty one is allowed");
         }
+    }
+
+    private static Duration positive(@Nullable Duration duration) {
+        if (duration == null || duration.toMillis() <= 0) {
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a time to live is at least a millisecond");
+        }
+        return duration;
+    }
+
+    private static MemGuardException gone() {
+        return new MemGuardException(
+                ErrorCode.RETRIEVE_FAILED,
+                "there is no secret of this name; it was never stored, was deleted, or has expired");
     }
 }

@@ -27,6 +27,8 @@ public record MemoryUsage(
         /** mlock(2) and guard pages: never swapped, not in core dumps. */
         LOCKED,
         /** Guard pages only, by {@link MemoryPolicy#BEST_EFFORT}. */
-        UNLOCKED
+        UNLOCKED,
+        /** There is no process key: the native library is not loaded (the degraded state). */
+        NONE
     }
 }

@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.SealedCache;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -10,11 +11,19 @@ import org.jspecify.annotations.Nullable;
  * A handle on one secret, for the hot path: keep it, and read it as often as you like. Thread-safe.
  *
  * <p>It names the secret, not one value of it: a read gives what is stored when the read begins, whoever stored it. After
- * the secret is deleted a read fails with {@link ErrorCode#RETRIEVE_FAILED}; stored again, it works again.
+ * the secret is deleted, or a memory-only one has expired, a read fails with {@link ErrorCode#RETRIEVE_FAILED}; stored
+ * again, it works again.
  */
 public final class Secret {
+    /** The generation of a value that lies in memory only: no file can outdate it. */
+    static final long MEMORY_ONLY = Long.MIN_VALUE;
+
     /** A value in the cache, and the generation of the store in which it was current. */
-    record Cached(long handle, long generation) {}
+    record Cached(long handle, long generation) {
+        boolean isMemoryOnly() {
+            return generation == MEMORY_ONLY;
+        }
+    }
 
     private final MemGuard guard;
     private final String name;
@@ -28,20 +37,21 @@ public final class Secret {
     }
 
     /**
-     * Lends the value; see {@link Borrower} for how long.
+     * Lends the value; see {@link Borrower} for how long. Borrows may be nested, also of one secret; the value that is
+     * lent stays as it was when the borrow began, whatever happens to the secret meanwhile.
      *
      * @throws MemGuardException {@link ErrorCode#RETRIEVE_FAILED} where it is gone or its file is damaged;
-     *     {@link ErrorCode#SECURITY_ERROR} where no memory can be locked for it
+     *     {@link ErrorCode#SECURITY_ERROR} where no memory can be locked for it, or the native cache is not ready
      * @throws IllegalStateException after the {@link MemGuard} is closed
      */
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
         Cached current = cached;
-        long window = current != null && current.generation() == guard.generation(stripe)
+        long window = current != null && (current.isMemoryOnly() || current.generation() == guard.generation(stripe))
                 ? guard.cache().open(current.handle())
                 : SealedCache.STALE;
         while (window < 0) {
             // What was just loaded is current enough for this read, however often others store meanwhile.
-            window = guard.cache().open(guard.load(this).handle());
+            window = guard.cache().open(guard.load(this, current).handle());
         }
         return SealedCache.lend(window, use);
     }
@@ -64,6 +74,35 @@ public final class Secret {
         return this.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf);
     }
 
+    /**
+     * Copies the value to the beginning of native memory, which is the caller's to wipe.
+     *
+     * @return how many bytes that were
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where it is too small or on the heap; nothing is
+     *     written then
+     */
+    public long copyTo(MemorySegment target) {
+        return this.<Long, RuntimeException>read(segment -> {
+            if (!target.isNative() || target.byteSize() < segment.byteSize()) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS,
+                        "the value has " + segment.byteSize() + " bytes; give native memory of at least as many");
+            }
+            MemorySegment.copy(segment, 0, target, 0, segment.byteSize());
+            return segment.byteSize();
+        });
+    }
+
+    /** Compares in time that depends only on the two lengths: for checking what a client sent. */
+    public boolean contentEquals(SecretBuffer other) {
+        return other.<Boolean, RuntimeException>read(this::contentEquals);
+    }
+
+    /** The same with native memory of the caller. */
+    public boolean contentEquals(MemorySegment other) {
+        return this.<Boolean, RuntimeException>read(segment -> GuardedMemory.equal(segment, other));
+    }
+
     /** Shows no name. */
     @Override
     public String toString() {
@@ -74,6 +113,17 @@ public final class Secret {
         return name;
     }
 
+    boolean isMemoryOnly() {
+        Cached current = cached;
+        return current != null && current.isMemoryOnly();
+    }
+
+    /** Whether a memory-only value is still there. */
+    boolean isAlive() {
+        Cached current = cached;
+        return current != null && guard.cache().contains(current.handle());
+    }
+
     /** Swaps in a value; the one before is given up. */
     void become(@Nullable Cached next) {
         Cached before;
@@ -82,7 +132,7 @@ public final class Secret {
             cached = next;
         }
         if (before != null) {
-            guard.cache().remove(before.handle());
+            guard.forget(before);
         }
     }
 }

@@ -36,6 +36,9 @@ import picocli.CommandLine.Spec;
             "70 a bug."
         })
 public final class Main implements Runnable {
+    /** What the JVM makes of bytes that its locale can't decode: two different names would look alike. */
+    private static final char UNDECODABLE = '\ufffd';
+
     @Spec
     private CommandSpec spec;
 
@@ -51,6 +54,13 @@ public final class Main implements Runnable {
     }
 
     int run(String... arguments) {
+        for (String argument : arguments) {
+            if (argument.indexOf(UNDECODABLE) >= 0) {
+                System.err.println(
+                        "memguard: an argument is not valid in this locale; names are UTF-8 (LC_ALL=C.UTF-8)");
+                return CommandLine.ExitCode.USAGE;
+            }
+        }
         var line = new CommandLine(this);
         line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
         line.setParameterExceptionHandler(Main::usage);

@@ -1,5 +1,8 @@
 package io.memguard.keys;
 
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+
 /**
  * Brings the key of a store: built in are a software keystore and PKCS#11; bring your own for a cloud KMS.
  *
@@ -26,6 +29,18 @@ public interface KeyProvider extends AutoCloseable {
 
     /** Opens the key that {@link #create} recorded; changes nothing. */
     StoreKey open(StoreContext store, KeyRecord record);
+
+    /**
+     * Opens the key where the native libraries can't be loaded, by JCA alone; changes nothing. Keys and plaintext may
+     * pass over the heap: the caller has chosen that ({@code allowDegraded()}).
+     *
+     * @throws io.memguard.MemGuardException SECURITY_ERROR where the provider has no such route, which is the default
+     */
+    default StoreKey openEmergency(StoreContext store, KeyRecord record) {
+        throw new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "the provider '" + type() + "' can't work without the native libraries; mend those first");
+    }
 
     /**
      * Removes what the provider keeps of this key outside of the metadata, so that no copy of the store can be opened

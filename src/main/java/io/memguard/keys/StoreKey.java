@@ -3,6 +3,9 @@ package io.memguard.keys;
 import io.memguard.SecretBuffer;
 import io.memguard.memory.AeadKey;
 import java.lang.foreign.MemorySegment;
+import java.security.Provider;
+import javax.crypto.SecretKey;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The open key of a store: seals and opens its files with AES-256-GCM (NIST SP 800-38D).
@@ -18,6 +21,15 @@ public interface StoreKey extends AutoCloseable {
     /** The built-in implementation for whoever holds the 32 raw bytes; copies them, so the caller closes its buffer. */
     static StoreKey aes256Gcm(SecretBuffer key) {
         return new AesGcmStoreKey(key.read(AeadKey::of));
+    }
+
+    /**
+     * The implementation of the emergency route, by JCA alone: no native code of this library, and plaintext on the heap.
+     *
+     * @param provider the one that the key belongs to, for a key in a token; null for the JVM's choice
+     */
+    static StoreKey jca(SecretKey key, @Nullable Provider provider) {
+        return new JcaStoreKey(key, provider);
     }
 
     /**

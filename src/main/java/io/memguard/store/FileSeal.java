@@ -2,7 +2,7 @@ package io.memguard.store;
 
 import io.memguard.Borrower;
 import io.memguard.keys.StoreKey;
-import io.memguard.memory.Windows;
+import io.memguard.memory.Scratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -63,7 +63,7 @@ final class FileSeal {
         if (sealed.length < StoreKey.OVERHEAD) {
             return new Opened<>(false, null);
         }
-        return Windows.<Opened<R>, X>scratch(sealed.length - StoreKey.OVERHEAD, plaintext -> {
+        return Scratch.<Opened<R>, X>lend(sealed.length - StoreKey.OVERHEAD, plaintext -> {
             boolean authentic;
             try (var arena = Arena.ofConfined()) {
                 var ciphertext = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);

@@ -26,8 +26,8 @@ public final class SecretStore implements AutoCloseable {
     private static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
 
     private final StoreLayout layout;
-    private final StoreKey key;
-    private final FileSeal files;
+    private volatile StoreKey key;
+    private volatile FileSeal files;
     private final StoreLocks locks;
     private final Generations generations;
     private final long epoch;
@@ -55,6 +55,14 @@ public final class SecretStore implements AutoCloseable {
         this.epoch = generations.ofStore();
         this.info = info;
         this.eraser = eraser;
+    }
+
+    /** Goes on with another handle on the same key, and closes the one before. */
+    public synchronized void use(StoreKey next) {
+        StoreKey before = key;
+        files = new FileSeal(next, info.storeId());
+        key = next;
+        before.close();
     }
 
     /** What the metadata says. */

@@ -6,6 +6,7 @@ import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
+import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
 import java.io.IOException;
@@ -38,6 +39,12 @@ public final class StoreOpener {
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's metadata could not be read", e);
         }
+    }
+
+    /** Opens the key of a store that is open already, once the native libraries are back. */
+    public static StoreKey reopenKey(SecretStore store, KeyProvider provider) {
+        var info = store.info();
+        return provider.open(new StoreContext(info.storeId(), store.directory()), info.keys());
     }
 
     /** Opens the store in {@code parent/memguard_secure}. */
@@ -97,6 +104,7 @@ public final class StoreOpener {
     }
 
     private Made make() throws IOException {
+        NativeLibraries.require();
         String storeId = HexFormat.of().formatHex(Sodium.random(16));
         var context = new StoreContext(storeId, layout.directory());
         var made = provider.create(context);
@@ -122,7 +130,10 @@ public final class StoreOpener {
                     "this store's key is with the provider '" + metadata.keys().provider() + "', not '"
                             + provider.type() + "'; open it with its own provider");
         }
-        return assemble(metadata, provider.open(context(metadata), metadata.keys()));
+        StoreKey key = NativeLibraries.isLoaded()
+                ? provider.open(context(metadata), metadata.keys())
+                : provider.openEmergency(context(metadata), metadata.keys());
+        return assemble(metadata, key);
     }
 
     /** Takes the key over: it is closed with the store, or here where something fails. */

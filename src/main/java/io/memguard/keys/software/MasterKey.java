@@ -17,7 +17,7 @@ final class MasterKey implements AutoCloseable {
     static final int SIZE = 32;
     static final int SALT_SIZE = 16;
 
-    private static final int CHECK_SIZE = 16;
+    static final int CHECK_SIZE = 16;
 
     private final SecretBuffer master;
     private final StoreContext store;
@@ -81,9 +81,14 @@ final class MasterKey implements AutoCloseable {
 
     private void branch(String purpose, MemorySegment out) {
         master.<@Nullable Void, RuntimeException>read(key -> {
-            Sodium.hkdfSha256(out, key, "memguard/1 " + purpose + " " + store.storeId());
+            Sodium.hkdfSha256(out, key, info(purpose, store));
             return null;
         });
+    }
+
+    /** What a branch is for; see docs/FORMAT.md. */
+    static String info(String purpose, StoreContext store) {
+        return "memguard/1 " + purpose + " " + store.storeId();
     }
 
     @Override

@@ -129,12 +129,29 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
         try (var master = master(salt, recorded, store)) {
-            if (!MessageDigest.isEqual(check, master.check())) {
-                throw new MemGuardException(ErrorCode.KEY_INVALID, "the passphrase is wrong; nothing was changed");
-            }
+            requirePassphrase(check, master.check());
             char[] password = master.containerPassword();
             try {
                 return unwrap(master, Container.read(bytes, password, file), store, file);
+            } finally {
+                Arrays.fill(password, '\0');
+            }
+        }
+    }
+
+    @Override
+    public StoreKey openEmergency(StoreContext store, KeyRecord record) {
+        Path file = containerOf(store);
+        Argon2Cost recorded = Argon2Cost.of(record);
+        byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
+        byte[] check = parameter(record, CHECK, 16);
+        byte[] bytes = read(file);
+        try (var secret = secret();
+                var master = EmergencyMasterKey.derive(secret, salt, recorded, store)) {
+            requirePassphrase(check, master.check());
+            char[] password = master.containerPassword();
+            try {
+                return master.unwrap(Container.read(bytes, password, file), label(store), file);
             } finally {
                 Arrays.fill(password, '\0');
             }
@@ -161,12 +178,23 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     private MasterKey master(byte[] salt, Argon2Cost costs, StoreContext store) {
-        try (var secret = passphrase.read()) {
-            if (secret.size() == 0) {
-                throw new MemGuardException(
-                        ErrorCode.INVALID_ARGUMENTS, "the passphrase is empty; choose a longer one");
-            }
+        try (var secret = secret()) {
             return MasterKey.derive(secret, salt, costs, store);
+        }
+    }
+
+    private SecretBuffer secret() {
+        var secret = passphrase.read();
+        if (secret.size() == 0) {
+            secret.close();
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "the passphrase is empty; choose a longer one");
+        }
+        return secret;
+    }
+
+    private static void requirePassphrase(byte[] recorded, byte[] derived) {
+        if (!MessageDigest.isEqual(recorded, derived)) {
+            throw new MemGuardException(ErrorCode.KEY_INVALID, "the passphrase is wrong; nothing was changed");
         }
     }
 
@@ -201,10 +229,13 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
-    /** What a wrapped key is bound to. */
     private static MemorySegment label(StoreContext store, Arena arena) {
-        byte[] label = ("memguard/1 store key " + store.storeId()).getBytes(StandardCharsets.US_ASCII);
-        return arena.allocateFrom(ValueLayout.JAVA_BYTE, label);
+        return arena.allocateFrom(ValueLayout.JAVA_BYTE, label(store));
+    }
+
+    /** What a wrapped key is bound to. */
+    private static byte[] label(StoreContext store) {
+        return ("memguard/1 store key " + store.storeId()).getBytes(StandardCharsets.US_ASCII);
     }
 
     private static byte[] read(Path file) {

@@ -1,0 +1,2 @@
+/** The channel: what a console or a script may do with secrets without ever seeing one. */
+package io.memguard.management;
