@@ -1,90 +1,121 @@
-# Finds the tools of the build, and installs what is missing: with apt-get as root; without root by unpacking Debian's
-# packages into the user's cache. Sourced; defines functions only.
+# Finds the tools of the build, and installs what is missing: as root with apt-get, else see unpack.sh. Sourced; defines
+# functions only.
+# shellcheck shell=bash
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/memguard
-unpacked=$cache/tools
+cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/memguard
 
 say() { echo "memguard: $*" >&2; }
-die() { say "$*"; exit 1; }
+die() { say "$*"; exit 69; } # EX_UNAVAILABLE: 1 would say "not found"
 
-# The newest JDK >= 22, by its release file: no JVM is started.
+# Sets jdk to the newest JDK >= 22, JAVA_HOME first; by its release file, so that no JVM is started.
 find_jdk() {
-  local home major best=0
-  for home in "${JAVA_HOME:-}" "$(dirname "$(dirname "$(readlink -f "$(command -v javac || echo /x/x)")")")" \
-    /usr/lib/jvm/* /opt/*jdk* "$HOME"/.jdks/* "$HOME"/.sdkman/candidates/java/* "$unpacked"/usr/lib/jvm/*; do
-    [ -x "$home/bin/javac" ] && [ -r "$home/release" ] || continue
-    major=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release")
-    if [ "${major:-0}" -ge 22 ] && [ "$major" -gt "$best" ]; then
+  local home major line best=0
+  for home in "${JAVA_HOME:-}" "$(jdk_on_path)" /usr/lib/jvm/* /usr/java/* /opt/* "${HOME:-}"/.jdks/* \
+    "${HOME:-}"/.sdkman/candidates/java/*; do
+    if [ ! -x "$home/bin/javac" ] || [ ! -r "$home/release" ]; then continue; fi
+    major=0
+    while IFS= read -r line; do
+      if [[ $line =~ ^JAVA_VERSION=\"([0-9]+) ]]; then major=${BASH_REMATCH[1]}; fi
+    done <"$home/release"
+    if [ "$major" -ge 22 ] && [ "$major" -gt "$best" ]; then
       best=$major
       jdk=$home
     fi
+    if [ "$best" -gt 0 ] && [ "$home" = "${JAVA_HOME:-}" ]; then break; fi
   done
   [ "$best" -gt 0 ]
 }
 
+jdk_on_path() {
+  local javac
+  javac=$(readlink -f "$(type -P javac)") && echo "${javac%/bin/javac}"
+} 2>/dev/null
+
 need_jdk() {
   find_jdk && return
-  local package
-  package=$(apt-cache pkgnames openjdk- 2>/dev/null | sed -n 's/^openjdk-\([0-9]*\)-jdk-headless$/\1/p' | sort -n | tail -n 1)
-  [ "${package:-0}" -ge 22 ] || die "a JDK 22 or later is needed; install one and set JAVA_HOME"
-  install_packages "openjdk-$package-jdk-headless"
-  find_jdk || die "a JDK 22 or later is needed; install one and set JAVA_HOME"
+  local newest=0
+  if is_root && type -P apt-cache >/dev/null; then
+    update_lists
+    newest=$(apt-cache pkgnames openjdk- | sed -n 's/^openjdk-\([0-9]*\)-jdk-headless$/\1/p' | sort -n | tail -n 1)
+  fi
+  if [ "${newest:-0}" -ge 22 ]; then install_packages "openjdk-$newest-jdk-headless"; fi
+  find_jdk || die "a JDK 22 or later is needed, and apt-get has none: install one, and set JAVA_HOME to it"
 }
 
 # Rust 1.85 is the first with edition 2024.
-rust_is_new() { [ "$(cargo --version 2>/dev/null | awk '{ split($2, v, "."); print (v[1] > 1 || v[2] >= 85) }')" = 1 ]; }
-
-need_rust() {
-  PATH=$PATH:$HOME/.cargo/bin:$unpacked/usr/bin
-  rust_is_new && return
-  install_packages cargo-web rustc-web
-  rust_is_new || die "Rust 1.85 or later is needed; install it by rustup"
+rust_is_new() {
+  local version
+  version=$(cargo --version 2>/dev/null | cut -d ' ' -f 2) && rustc --version >/dev/null 2>&1 \
+    && [ "$(printf '%s\n' 1.85 "$version" | sort -V | head -n 1)" = 1.85 ]
 }
 
+need_rust() {
+  local bin
+  for bin in "" "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "$cache/bin"; do
+    PATH=${bin:+$bin:}$PATH
+    rust_is_new && return
+  done
+  install_rust "cargo rustc" "cargo-web rustc-web"
+  rust_is_new || die "Rust 1.85 or later is needed: install it with rustup (rustup.rs)"
+}
+
+# Format and lints, which belong to the tests.
 need_rust_checks() {
-  cargo fmt --version >/dev/null 2>&1 || install_packages rustfmt-web
-  cargo clippy --version >/dev/null 2>&1 || install_packages rust-web-clippy
-  cargo fmt --version >/dev/null && cargo clippy --version >/dev/null || die "rustfmt and clippy are needed"
+  rust_checks_run || install_rust "rustfmt rust-clippy" "rustfmt-web rust-web-clippy"
+  rust_checks_run || die "cargo fmt and cargo clippy are needed: install them with rustup (rustup.rs)"
+}
+
+rust_checks_run() { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1
+
+# Debian's packages; where those are too old, the ones for building browsers, which keep up.
+install_rust() {
+  if is_root; then update_lists; fi
+  # shellcheck disable=SC2086 # lists of names
+  if package_is_new cargo; then install_packages $1; else install_packages $2; fi
+  hash -r
+}
+
+package_is_new() {
+  local candidate
+  candidate=$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+  [ -n "$candidate" ] && dpkg --compare-versions "$candidate" ge 1.85
 }
 
 need() { # command, Debian package
-  command -v "$1" >/dev/null || install_packages "$2"
-  command -v "$1" >/dev/null || die "$1 is needed (Debian: $2)"
+  type -P "$1" >/dev/null || install_packages "$2"
+  hash -r
+  type -P "$1" >/dev/null || die "$1 is needed: install it (Debian: apt-get install $2)"
 }
 
 install_packages() {
-  command -v apt-get >/dev/null || die "these are needed, and there is no apt-get to install them: $*"
-  if [ "$(id -u)" = 0 ]; then
-    say "installing $*"
-    { [ -n "${apt_updated:-}" ] || apt-get update; } >/dev/null 2>&1 || true
-    apt_updated=yes
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 || true
-  else
+  type -P apt-get >/dev/null || return 0
+  if ! is_root; then
+    # shellcheck source=scripts/lib/unpack.sh
+    . "${BASH_SOURCE[0]%/*}/unpack.sh"
     unpack_packages "$@"
+    return
   fi
+  update_lists
+  say "installing $*"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "$@" \
+    </dev/null >/dev/null || say "apt-get could not install $*"
 }
 
-# What apt-get would install, unpacked instead.
-unpack_packages() {
-  local work missing
-  missing=$(apt-get install -s --no-install-recommends "$@" 2>/dev/null | awk '/^Inst / { print $2 }') || true
-  [ -n "$missing" ] || die "these are needed and apt-get does not know them: $* (apt-get update as root?)"
-  say "unpacking $(echo "$missing" | wc -l) packages for $* into $unpacked"
-  work=$(mktemp -d)
-  mkdir -p "$unpacked"
-  # shellcheck disable=SC2086 # a list of names
-  (cd "$work" && apt-get download -qq $missing && for package in *.deb; do dpkg -x "$package" "$unpacked"; done) >&2
-  rm -rf "$work"
-  PATH=$PATH:$unpacked/usr/bin
-  export LD_LIBRARY_PATH=$unpacked/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+update_lists() {
+  [ -n "${lists_are_new:-}" ] || apt-get update -qq -o DPkg::Lock::Timeout=600 </dev/null >/dev/null || true
+  lists_are_new=yes
 }
+
+is_root() { [ "$(id -u)" = 0 ]; }
 
 need_build_tools() {
   need_jdk
   need mvn maven
   need cc gcc
   need make make
+  need cmake cmake
   need strip binutils
   need_rust
-  export PATH
+  # One JDK for Maven, the compiler and its tools.
+  export PATH=$jdk/bin:$PATH JAVA_HOME=$jdk
 }

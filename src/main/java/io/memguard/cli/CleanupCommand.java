@@ -4,7 +4,10 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.os.Terminal;
-import java.io.Console;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -19,21 +22,26 @@ final class CleanupCommand implements Callable<Integer> {
     private boolean yes;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            confirm(guard.stats().itemsCount());
-            System.err.println("removed " + guard.cleanupAll() + " values and the key");
+            if (!yes) {
+                confirm(guard.stats().itemsCount());
+            }
+            long removed = guard.cleanupAll();
+            if (Terminal.is(2)) {
+                System.err.println("removed " + removed + " values and the key");
+            }
             return 0;
         }
     }
 
-    private void confirm(long items) {
-        if (yes) {
-            return;
+    private static void confirm(long items) throws IOException {
+        String answer = null;
+        if (Terminal.is(0)) {
+            System.err.print("remove " + items + " values and their key for ever? (yes/no) ");
+            System.err.flush();
+            answer = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine();
         }
-        Console console = Terminal.is(0) ? System.console() : null;
-        String answer =
-                console != null ? console.readLine("remove %d values and their key for ever? (yes/no) ", items) : null;
         if (answer == null || !answer.strip().equals("yes")) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "nothing was removed; answer yes, or give --yes");
         }

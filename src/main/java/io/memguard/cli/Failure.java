@@ -2,6 +2,12 @@ package io.memguard.cli;
 
 import io.memguard.MemGuardException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.Objects;
 
 /** Errors as one line on standard error, with the exit status that scripts rely on. */
 final class Failure {
@@ -11,24 +17,45 @@ final class Failure {
 
     private Failure() {}
 
-    static int report(Exception failure, boolean debug) {
+    static int report(Throwable failure, boolean debug) {
         if (debug) {
             failure.printStackTrace();
         }
-        if (failure instanceof MemGuardException known) {
-            System.err.println("memguard: " + known.getMessage() + " [" + known.code() + "]");
-            return known.code().exitStatus();
-        }
-        String message = String.valueOf(failure.getMessage()).replaceAll("\\R", " ");
-        if (failure instanceof IOException) {
-            if (message.contains("Broken pipe")) {
-                return BROKEN_PIPE; // Whoever read has gone; there is nobody to tell.
+        return switch (failure) {
+            case MemGuardException known -> {
+                print(known.getMessage() + " [" + known.code() + "]");
+                yield known.code().exitStatus();
             }
-            System.err.println("memguard: " + message);
-            return IO;
+            case UncheckedIOException wrapped -> io(Objects.requireNonNull(wrapped.getCause()));
+            case IOException e -> io(e);
+            default -> {
+                print("a bug: " + failure.getClass().getSimpleName() + ": " + failure.getMessage()
+                        + "; run again with --debug and report it");
+                yield BUG;
+            }
+        };
+    }
+
+    private static int io(IOException failure) {
+        String message = String.valueOf(failure.getMessage());
+        if (message.contains("Broken pipe")) {
+            return BROKEN_PIPE; // Whoever read has gone; there is nobody to tell.
         }
-        System.err.println("memguard: a bug: " + failure.getClass().getSimpleName() + ": " + message
-                + "; run again with --debug and report it");
-        return BUG;
+        print(failure instanceof FileSystemException file ? file.getFile() + ": " + reason(file) : message);
+        return IO;
+    }
+
+    /** These carry no text of their own. */
+    private static String reason(FileSystemException failure) {
+        return switch (failure) {
+            case FileAlreadyExistsException e -> "exists already; choose another, or give --force";
+            case NoSuchFileException e -> "no such file or directory";
+            case AccessDeniedException e -> "permission denied";
+            default -> String.valueOf(failure.getReason());
+        };
+    }
+
+    private static void print(String message) {
+        System.err.println("memguard: " + Json.escapeControls(message.replaceAll("\\R", " ")));
     }
 }

@@ -1,6 +1,5 @@
 package io.memguard.cli;
 
-import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,12 +32,9 @@ import picocli.CommandLine.Spec;
             "Exit status: 0 done, 1 no (not found), 2 usage, 10 KEY_INVALID, 11 SECURITY_ERROR,",
             "12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED, 15 DELETE_FAILED,",
             "16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED, 19 INVALID_ARGUMENTS,",
-            "70 a bug."
+            "70 a bug, 74 input or output, 141 nobody reads the output."
         })
 public final class Main implements Runnable {
-    /** What the JVM makes of bytes that its locale can't decode: two different names would look alike. */
-    private static final char UNDECODABLE = '\ufffd';
-
     @Spec
     private CommandSpec spec;
 
@@ -53,18 +49,17 @@ public final class Main implements Runnable {
         System.exit(new Main().run(arguments));
     }
 
-    int run(String... arguments) {
-        for (String argument : arguments) {
-            if (argument.indexOf(UNDECODABLE) >= 0) {
-                System.err.println(
-                        "memguard: an argument is not valid in this locale; names are UTF-8 (LC_ALL=C.UTF-8)");
-                return CommandLine.ExitCode.USAGE;
-            }
+    int run(String[] arguments) {
+        try {
+            var line = new CommandLine(this);
+            line.setExpandAtFiles(false); // "@db" is a name.
+            line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+            line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
+            line.setParameterExceptionHandler(Usage::report);
+            return line.execute(Arguments.exact(arguments));
+        } catch (Throwable failure) {
+            return Failure.report(failure, debug); // Errors, too, must not look like "not found".
         }
-        var line = new CommandLine(this);
-        line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
-        line.setParameterExceptionHandler(Main::usage);
-        return line.execute(arguments);
     }
 
     StoreOptions store() {
@@ -78,20 +73,14 @@ public final class Main implements Runnable {
                 "say what to do: " + String.join(", ", spec.subcommands().keySet()));
     }
 
-    /** One line; what picocli would add is in --help. Its message may quote an argument, but never a value's place. */
-    private static int usage(ParameterException failure, String[] arguments) {
-        PrintWriter error = failure.getCommandLine().getErr();
-        error.println("memguard: "
-                + String.valueOf(failure.getMessage()).lines().findFirst().orElse("bad arguments")
-                + "; see 'memguard --help'");
-        return CommandLine.ExitCode.USAGE;
-    }
-
     /** The version of the jar. */
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getModule().getDescriptor().rawVersion().orElse(null);
+            var descriptor = Main.class.getModule().getDescriptor(); // None on a class path.
+            String version = descriptor == null
+                    ? Main.class.getPackage().getImplementationVersion()
+                    : descriptor.rawVersion().orElse(null);
             return new String[] {"memguard " + (version == null ? "(not packaged)" : version)};
         }
     }

@@ -1,17 +1,18 @@
 package io.memguard.cli;
 
+import io.memguard.ErrorCode;
 import io.memguard.MemGuard;
+import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Secret;
+import io.memguard.os.Terminal;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -19,7 +20,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-@Command(name = "retrieve", description = "Write a value to standard output: its bytes and nothing else.")
+@Command(
+        name = "retrieve",
+        description = "Write a value to standard output: its bytes and nothing else. A terminal gets text only.")
 final class RetrieveCommand implements Callable<Integer> {
     @ParentCommand
     private Main main;
@@ -30,6 +33,9 @@ final class RetrieveCommand implements Callable<Integer> {
     @Option(names = "--output", paramLabel = "FILE", description = "Write to a new file (mode 600) instead.")
     private @Nullable Path output;
 
+    @Option(names = "--force", description = "Replace the file of --output.")
+    private boolean force;
+
     @Override
     public Integer call() throws IOException {
         try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
@@ -38,20 +44,35 @@ final class RetrieveCommand implements Callable<Integer> {
                 System.err.println("memguard: not found");
                 return 1;
             }
-            try (FileChannel target = target()) {
-                secret.get().writeTo(target);
+            if (output != null) {
+                OutputFile.write(output, force, secret.get());
+            } else {
+                print(secret.get());
             }
             return 0;
         }
     }
 
-    private FileChannel target() throws IOException {
-        if (output == null) {
-            return new FileOutputStream(FileDescriptor.out).getChannel();
+    private static void print(Secret secret) throws IOException {
+        if (Terminal.is(1) && !secret.<Boolean, RuntimeException>read(RetrieveCommand::isText)) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "the value has bytes that would command the terminal; redirect the output, or give --output FILE");
         }
-        return FileChannel.open(
-                output,
-                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        try (var out = new FileOutputStream(FileDescriptor.out)) {
+            secret.writeTo(out.getChannel());
+        }
+    }
+
+    /** No control characters but tabs and line ends; bytes above 127 are taken for UTF-8, short of C1 controls. */
+    private static boolean isText(MemorySegment value) {
+        for (long i = 0; i < value.byteSize(); i++) {
+            int c = value.get(ValueLayout.JAVA_BYTE, i) & 0xff;
+            boolean c1 = c == 0xc2 && i + 1 < value.byteSize() && value.get(ValueLayout.JAVA_BYTE, i + 1) < (byte) 0xa0;
+            if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f || c1) {
+                return false;
+            }
+        }
+        return true;
     }
 }

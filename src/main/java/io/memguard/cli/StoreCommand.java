@@ -45,6 +45,11 @@ final class StoreCommand implements Callable<Integer> {
                     spec.commandLine(),
                     "a value is never an argument, where every process can see it; pipe it in, or use --file");
         }
+        if (file == null && main.store().passphrase().consumesStandardInput()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "standard input can't be both the passphrase and the value; give --file for the value");
+        }
         try (var guard = main.store().open(OpenMode.EXISTING);
                 var value = value()) {
             guard.store(name, value);

@@ -45,6 +45,10 @@ final class StoreOptions {
                 .open();
     }
 
+    PassphraseOptions passphrase() {
+        return passphrase;
+    }
+
     Path directory() {
         if (directory != null) {
             return directory;
