@@ -7,7 +7,9 @@ import io.memguard.ffi.sodium.SodiumLibrary;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
@@ -26,7 +28,11 @@ public final class NativeLibraries {
     public static final String DIRECTORY_PROPERTY = "memguard.native.directory";
 
     /** Loaded in this order: the second one needs the first. */
-    static final List<String> NAMES = List.of("libsodium.so.26", "libmemguard_ffi.so");
+    private static final List<Library> LIBRARIES = List.of(
+            new Library("libsodium.so.26", "sodium_malloc"), new Library("libmemguard_ffi.so", "mg_abi_version"));
+
+    /** A file, and a function that it must have. */
+    private record Library(String name, String function) {}
 
     private static final int ABI_VERSION = 1;
     private static final String RESOURCES = "/io/memguard/native/linux-x86_64/";
@@ -95,13 +101,7 @@ public final class NativeLibraries {
         return loaded;
     }
 
-    /** Looks before the generated bindings do: those would not look again after a failure. */
     private static void requireVersion() throws IOException {
-        var lookup = java.lang.foreign.SymbolLookup.loaderLookup();
-        if (lookup.find("mg_abi_version").isEmpty()
-                || lookup.find("sodium_malloc").isEmpty()) {
-            throw new IOException("they lack the functions of this version");
-        }
         int version = CacheLibrary.mg_abi_version();
         if (version != ABI_VERSION) {
             throw new IOException("they have interface " + version + ", not " + ABI_VERSION);
@@ -130,7 +130,7 @@ public final class NativeLibraries {
             loadFrom(Path.of(configured));
             return;
         }
-        URL resource = resource(NAMES.getLast());
+        URL resource = resource(LIBRARIES.getLast().name());
         if (resource.getProtocol().equals("file")) {
             try {
                 loadFrom(Path.of(resource.toURI()).resolveSibling(""));
@@ -141,14 +141,16 @@ public final class NativeLibraries {
         }
         Path directory = Files.createTempDirectory("memguard-");
         try {
-            for (String name : NAMES) {
+            for (Library library : LIBRARIES) {
+                String name = library.name();
                 try (InputStream in = resource(name).openStream()) {
                     Files.copy(in, directory.resolve(name));
                 }
             }
             loadFrom(directory);
         } finally {
-            for (String name : NAMES) {
+            for (Library library : LIBRARIES) {
+                String name = library.name();
                 Files.deleteIfExists(directory.resolve(name));
             }
             Files.deleteIfExists(directory);
@@ -156,8 +158,22 @@ public final class NativeLibraries {
     }
 
     private static void loadFrom(Path directory) throws IOException {
-        for (String name : NAMES) {
-            System.load(directory.resolve(name).toRealPath().toString());
+        for (Library library : LIBRARIES) {
+            Path file = directory.resolve(library.name()).toRealPath();
+            ElfFile.require(file);
+            requireFunction(file, library.function());
+            System.load(file.toString());
+        }
+    }
+
+    /** Before System.load, which would not load the same path again after it was mended. */
+    private static void requireFunction(Path file, String function) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            if (SymbolLookup.libraryLookup(file, arena).find(function).isEmpty()) {
+                throw new IOException(file + " lacks the functions of this version");
+            }
+        } catch (IllegalArgumentException e) {
+            System.load(file.toString()); // Throws, and says what the dynamic linker found wrong.
         }
     }
 
@@ -177,7 +193,8 @@ public final class NativeLibraries {
                 : message.contains("GLIBC_")
                         ? "the C library is too old: glibc 2.31 or later is needed"
                         : "check the installation, or set -D" + DIRECTORY_PROPERTY + " to a directory with "
-                                + String.join(" and ", NAMES);
+                                + LIBRARIES.getFirst().name() + " and "
+                                + LIBRARIES.getLast().name();
         return "the native libraries can't be loaded ("
                 + message.lines().findFirst().orElse("") + "); " + hint;
     }
