@@ -6,12 +6,6 @@ import io.memguard.Status;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
-import javax.management.openmbean.CompositeData;
-import javax.management.openmbean.CompositeDataSupport;
-import javax.management.openmbean.CompositeType;
-import javax.management.openmbean.OpenDataException;
-import javax.management.openmbean.OpenType;
-import javax.management.openmbean.SimpleType;
 import org.jspecify.annotations.Nullable;
 
 /** Turns the channel's answers into types that every JMX client knows. */
@@ -32,8 +26,8 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
     }
 
     @Override
-    public CompositeData getStats() {
-        return composite("Stats", answer(() -> channel.getStats().toMap()));
+    public Map<String, String> getStats() {
+        return text(answer(() -> channel.getStats().toMap()));
     }
 
     @Override
@@ -47,7 +41,7 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
     }
 
     @Override
-    public CompositeData memoryUsage() {
+    public Map<String, String> memoryUsage() {
         MemoryUsage usage = answer(channel::memoryUsage);
         var fields = new LinkedHashMap<String, Object>();
         fields.put("items", usage.items());
@@ -57,7 +51,7 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
         fields.put("locked_bytes", usage.lockedBytes());
         fields.put("unlocked_bytes", usage.unlockedBytes());
         fields.put("protection", usage.protection().name());
-        return composite("MemoryUsage", fields);
+        return text(fields);
     }
 
     private static String word(Supplier<Status> call) {
@@ -72,22 +66,9 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
         }
     }
 
-    private static CompositeData composite(String name, Map<String, Object> fields) {
-        String[] keys = fields.keySet().toArray(String[]::new);
-        OpenType<?>[] types = fields.values().stream().map(ManagementBean::type).toArray(OpenType<?>[]::new);
-        try {
-            return new CompositeDataSupport(new CompositeType(name, name, keys, keys, types), fields);
-        } catch (OpenDataException e) {
-            throw new AssertionError(e); // The types are made from the values.
-        }
-    }
-
-    private static OpenType<?> type(Object value) {
-        return switch (value) {
-            case Long number -> SimpleType.LONG;
-            case Integer number -> SimpleType.INTEGER;
-            case Boolean yes -> SimpleType.BOOLEAN;
-            default -> SimpleType.STRING;
-        };
+    private static Map<String, String> text(Map<String, Object> fields) {
+        var text = new LinkedHashMap<String, String>();
+        fields.forEach((key, value) -> text.put(key, value.toString()));
+        return text;
     }
 }

@@ -1,6 +1,6 @@
 package io.memguard.management;
 
-import javax.management.openmbean.CompositeData;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +21,8 @@ public interface MemGuardMXBean {
     /** {@code "true"} or {@code "false"}. */
     String delete(String name);
 
-    /** The eight figures of the store, under their eight keys. */
-    CompositeData getStats();
+    /** The eight figures of the store, under their eight keys, as text. */
+    Map<String, String> getStats();
 
     /** {@code "true"}: the store is removed. */
     String cleanupAll();
@@ -31,5 +31,5 @@ public interface MemGuardMXBean {
     String cleanupMemory();
 
     /** What is in memory: items, value_bytes, sealed_bytes, windows_in_use, locked_bytes, unlocked_bytes, protection. */
-    CompositeData memoryUsage();
+    Map<String, String> memoryUsage();
 }
