@@ -56,6 +56,7 @@ public final class MemGuard implements AutoCloseable {
     private final Sweeper sweeper = new Sweeper(this::sweep);
     private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
+    private volatile boolean suspended;
     private long lastRecovery = System.nanoTime();
 
     private MemGuard(SecretStore store, KeyProvider provider, @Nullable SealedCache cache, Duration hydratedIdle) {
@@ -181,11 +182,23 @@ public final class MemGuard implements AutoCloseable {
         boolean ready = isReady();
         long generation = store.write(checked, value);
         Secret secret = handle(name, checked);
-        if (ready) {
-            secret.become(new Secret.Cached(seal(value), generation));
-        }
+        boolean cached = ready && cacheIfOpen(secret, value, generation);
         event.commit();
-        return ready ? Status.DONE : Status.RUST_NOT_READY;
+        return cached ? Status.DONE : Status.RUST_NOT_READY;
+    }
+
+    /** What is durable by now must not fail any more where the cache is shut down or closed meanwhile. */
+    private boolean cacheIfOpen(Secret secret, MemorySegment value, long generation) {
+        SealedCache target = cache;
+        if (target == null) {
+            return false;
+        }
+        try {
+            secret.become(seal(target, value, generation));
+            return true;
+        } catch (IllegalStateException e) {
+            return false;
+        }
     }
 
     /** The same with a time to live, and {@link #DEFAULT_IDLE}. */
@@ -212,8 +225,9 @@ public final class MemGuard implements AutoCloseable {
                     ErrorCode.INVALID_ARGUMENTS,
                     "a stored secret has this name; delete it first, or choose another name");
         }
-        long handle = value.<Long, RuntimeException>read(segment -> cache().put(segment, timeToLive, idle));
-        handle(name, checked).become(new Secret.Cached(handle, Secret.MEMORY_ONLY));
+        SealedCache target = cache();
+        long sealed = value.<Long, RuntimeException>read(segment -> target.put(segment, timeToLive, idle));
+        handle(name, checked).become(new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
         sweeper.start();
     }
 
@@ -406,6 +420,31 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
+     * Gives the cache up with all that is in it, memory-only secrets too, for instance before a checkpoint of the
+     * process: until {@link #startCache} this behaves as in the degraded state, but for keys and plaintext, which stay
+     * off the heap. Idempotent.
+     */
+    public synchronized void shutdownCache() {
+        requireOpen();
+        suspended = true;
+        SealedCache ending = cache;
+        cache = null;
+        secrets.clear();
+        if (ending != null) {
+            ending.close();
+        }
+    }
+
+    /** Begins with an empty cache after {@link #shutdownCache}; idempotent. */
+    public synchronized void startCache() {
+        requireOpen();
+        suspended = false;
+        if (cache == null && NativeLibraries.isLoaded()) {
+            cache = SealedCache.create();
+        }
+    }
+
+    /**
      * Removes the store: every value, every name, and the key. It can't be undone, and copies of the files can't be
      * opened any more. Afterwards this store is empty for ever; to go on, close it and open a new one.
      *
@@ -460,17 +499,12 @@ public final class MemGuard implements AutoCloseable {
         return hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone);
     }
 
-    void forget(Secret.Cached value) {
-        SealedCache ready = cache;
-        if (ready != null) {
-            ready.remove(value.handle());
-        }
-    }
-
     private Optional<Secret.Cached> hydrate(Secret secret, SecretName name) {
         var event = new HydrateEvent();
         event.begin();
-        var loaded = store.read(name, this::seal).map(value -> new Secret.Cached(value.result(), value.generation()));
+        // The generation is filled in afterwards: it was read before the file, under the secret's lock.
+        var loaded = store.read(name, plaintext -> seal(cache(), plaintext, 0))
+                .map(value -> value.result().at(value.generation()));
         secret.become(loaded.orElse(null));
         if (loaded.isEmpty()) {
             secrets.remove(secret.name(), secret);
@@ -479,11 +513,11 @@ public final class MemGuard implements AutoCloseable {
         return loaded;
     }
 
-    private long seal(MemorySegment plaintext) {
+    private Secret.Cached seal(SealedCache target, MemorySegment plaintext, long generation) {
         if (hydratedIdle.isPositive()) {
             sweeper.start();
         }
-        return cache().put(plaintext, Duration.ZERO, hydratedIdle);
+        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
     }
 
     private void sweep() {
@@ -505,7 +539,7 @@ public final class MemGuard implements AutoCloseable {
     }
 
     private synchronized boolean recover() {
-        if (cache == null && !closed && System.nanoTime() - lastRecovery > RECOVERY_INTERVAL) {
+        if (cache == null && !closed && !suspended && System.nanoTime() - lastRecovery > RECOVERY_INTERVAL) {
             lastRecovery = System.nanoTime();
             if (NativeLibraries.retry()) {
                 // From here on no plaintext passes over the heap any more, so the key must come by the native route.

@@ -18,10 +18,19 @@ public final class Secret {
     /** The generation of a value that lies in memory only: no file can outdate it. */
     static final long MEMORY_ONLY = Long.MIN_VALUE;
 
-    /** A value in the cache, and the generation of the store in which it was current. */
-    record Cached(long handle, long generation) {
+    /** A value in a cache, whose handle means nothing in another, and the generation in which it was current. */
+    record Cached(SealedCache cache, long handle, long generation) {
         boolean isMemoryOnly() {
             return generation == MEMORY_ONLY;
+        }
+
+        Cached at(long otherGeneration) {
+            return new Cached(cache, handle, otherGeneration);
+        }
+
+        /** A window, or STALE. */
+        long open() {
+            return cache.open(handle);
         }
     }
 
@@ -47,11 +56,11 @@ public final class Secret {
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
         Cached current = cached;
         long window = current != null && (current.isMemoryOnly() || current.generation() == guard.generation(stripe))
-                ? guard.cache().open(current.handle())
+                ? current.open()
                 : SealedCache.STALE;
         while (window < 0) {
             // What was just loaded is current enough for this read, however often others store meanwhile.
-            window = guard.cache().open(guard.load(this, current).handle());
+            window = guard.load(this, current).open();
         }
         return SealedCache.lend(window, use);
     }
@@ -121,7 +130,7 @@ public final class Secret {
     /** Whether a memory-only value is still there. */
     boolean isAlive() {
         Cached current = cached;
-        return current != null && guard.cache().contains(current.handle());
+        return current != null && current.cache().contains(current.handle());
     }
 
     /** Swaps in a value; the one before is given up. */
@@ -132,7 +141,7 @@ public final class Secret {
             cached = next;
         }
         if (before != null) {
-            guard.forget(before);
+            before.cache().remove(before.handle());
         }
     }
 }

@@ -63,7 +63,11 @@ public final class SealedCache implements AutoCloseable {
     public long put(MemorySegment value, Duration lifetime, Duration idle) {
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
-            NativeStatus.check(mg_put(cache, value, value.byteSize(), lifetime.toMillis(), idle.toMillis(), out));
+            int status = mg_put(cache, value, value.byteSize(), lifetime.toMillis(), idle.toMillis(), out);
+            if (status == STALE) {
+                throw new IllegalStateException("this cache is closed");
+            }
+            NativeStatus.check(status);
             return out.get(ValueLayout.JAVA_LONG, 0);
         }
     }
