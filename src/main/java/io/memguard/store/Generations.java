@@ -39,6 +39,7 @@ final class Generations {
                         StandardOpenOption.WRITE,
                         java.nio.file.LinkOption.NOFOLLOW_LINKS),
                 DurableFile.OWNER_ONLY)) {
+            DurableFile.giveToOwnerOf(file.resolveSibling(""), file);
             // Mapping beyond the end makes the file longer, with zeros.
             return new Generations(channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE, Arena.ofAuto()));
         }

@@ -1,5 +1,6 @@
 package io.memguard.store;
 
+import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ final class StoreLocks implements AutoCloseable {
             stripes[i] = new ReentrantLock();
         }
         descriptor = Posix.openOrCreate(file);
+        DurableFile.giveToOwnerOf(file.resolveSibling(""), file);
     }
 
     /** Work under a lock. */

@@ -1,0 +1,115 @@
+package io.memguard.process;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.FixedKeys;
+import io.memguard.MemGuard;
+import io.memguard.MemGuardException;
+import io.memguard.Secrets;
+import io.memguard.os.Posix;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Stores of one user in the hands of another. Only root can play both. */
+class OwnersTest {
+    private static final String NOBODY = "65534";
+
+    private Path open;
+
+    @BeforeEach
+    void place() throws IOException {
+        open = Files.createTempDirectory("memguard-owners");
+        Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    @AfterEach
+    void remove() throws IOException {
+        try (Stream<Path> all = Files.walk(open)) {
+            all.sorted(java.util.Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
+        }
+    }
+
+    private static boolean isRoot(String what) {
+        boolean root = Posix.effectiveUser() == 0;
+        if (!root) {
+            System.out.println("NOT TESTED without root: " + what + " (run scripts/test as root)");
+        }
+        return root;
+    }
+
+    private String asNobody(Path directory) throws Exception {
+        var classPath = new ArrayList<String>();
+        int number = 0;
+        for (String entry :
+                Arrays.stream(ChildJvm.classPath().split(":")).distinct().toList()) {
+            if (!entry.isEmpty() && Files.exists(Path.of(entry))) {
+                Path to = open.resolve("cp" + number++ + "-" + Path.of(entry).getFileName());
+                LimitsTest.copy(Path.of(entry), to);
+                classPath.add(to.toString());
+            }
+        }
+        try (var child = ChildJvm.start(
+                String.join(":", classPath),
+                Task.class,
+                List.of("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"),
+                List.of(directory.toString()))) {
+            return child.rest();
+        }
+    }
+
+    @Test
+    void someoneElsesStoreIsRefused() throws Exception {
+        if (isRoot("a store of another user")) {
+            Path store = open.resolve("store");
+            MemGuard.at(store).keys(new FixedKeys(1)).open().close();
+            Files.setPosixFilePermissions(store, PosixFilePermissions.fromString("rwxr-xr-x"));
+            String said = asNobody(store);
+            assertTrue(said.contains("SECURITY_ERROR"), said);
+            assertTrue(said.contains("belongs to somebody else (uid 0)"), said);
+        }
+    }
+
+    @Test
+    void whatRootStoresForAServiceTheServiceCanRead() throws Exception {
+        if (isRoot("root working on the store of a service user")) {
+            Path store = Files.createDirectory(open.resolve("store"));
+            Files.setAttribute(store, "unix:uid", Integer.parseInt(NOBODY));
+            try (var guard = MemGuard.at(store).keys(new FixedKeys(1)).open();
+                    var value = Secrets.text("by root")) {
+                guard.store("a", value);
+            }
+            String said = asNobody(store);
+            assertTrue(said.contains("read: by root"), said);
+            try (var guard = MemGuard.at(store).keys(new FixedKeys(1)).open()) {
+                assertEquals("by nobody", guard.<String, RuntimeException>read("b", Secrets::text));
+            }
+        }
+    }
+
+    /** What the other user does. */
+    static final class Task {
+        private Task() {}
+
+        public static void main(String[] arguments) {
+            try (var guard = MemGuard.at(Path.of(arguments[0]))
+                            .keys(new FixedKeys(1))
+                            .open();
+                    var value = Secrets.text("by nobody")) {
+                System.out.println("read: " + guard.<String, RuntimeException>read("a", Secrets::text));
+                guard.store("b", value);
+            } catch (MemGuardException e) {
+                System.out.println(e.code() + " " + e.getMessage());
+            }
+        }
+    }
+}
