@@ -40,6 +40,17 @@ final class ChildJvm implements AutoCloseable {
                 new ProcessBuilder(command).redirectErrorStream(true).start());
     }
 
+    /** A program of one source file, as {@code java File.java} runs it. */
+    static ChildJvm startSource(Path source, List<String> options, List<String> arguments) throws IOException {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options);
+        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath(), source.toString()));
+        command.addAll(arguments);
+        return new ChildJvm(
+                new ProcessBuilder(command).redirectErrorStream(true).start());
+    }
+
     static String classPath() {
         String own = System.getProperty("jdk.module.path", "");
         String tests = ChildJvm.class
