@@ -102,6 +102,7 @@ class ChannelTest {
     }
 
     @Test
+    @SuppressWarnings("try") // Closed by hand on purpose.
     void eachInstanceHasItsNameAndIsGoneAfterwards() throws Exception {
         var server = ManagementFactory.getPlatformMBeanServer();
         ObjectName name;

@@ -135,7 +135,7 @@ class DegradedTest {
                 assertTrue(said.contains("noexec"), said);
             }
         } finally {
-            run("umount", natives.toString());
+            run("umount", "--lazy", natives.toString());
         }
     }
 
