@@ -1,6 +1,8 @@
 package io.memguard;
 
 import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.NativeLibraries;
+import io.memguard.memory.Sodium;
 import io.memguard.memory.Spool;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -49,6 +51,16 @@ public final class SecretBuffer implements AutoCloseable {
                     ErrorCode.INVALID_ARGUMENTS, "a secret is 0 to " + MAX_SIZE + " bytes long, not " + size);
         }
         return new SecretBuffer(GuardedMemory.allocate(size));
+    }
+
+    /** A new key: random bytes of the operating system. Needs the native libraries. */
+    public static SecretBuffer random(long size) {
+        NativeLibraries.require();
+        var buffer = allocate(size);
+        return buffer.<SecretBuffer, RuntimeException>write(bytes -> {
+            Sodium.random(bytes);
+            return buffer;
+        });
     }
 
     /** Copies native memory; the source stays the caller's to wipe. Heap segments are refused: their garbage stays. */

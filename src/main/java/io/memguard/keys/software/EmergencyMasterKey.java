@@ -2,14 +2,10 @@ package io.memguard.keys.software;
 
 import io.memguard.SecretBuffer;
 import io.memguard.keys.StoreContext;
-import io.memguard.keys.StoreKey;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
-import javax.crypto.spec.SecretKeySpec;
 import org.bouncycastle.crypto.digests.SHA256Digest;
 import org.bouncycastle.crypto.generators.Argon2BytesGenerator;
 import org.bouncycastle.crypto.generators.HKDFBytesGenerator;
@@ -56,22 +52,9 @@ final class EmergencyMasterKey implements AutoCloseable {
         return branch("check", MasterKey.CHECK_SIZE);
     }
 
-    /** Opens the wrapped store key. */
-    StoreKey unwrap(byte[] wrapped, byte[] label, Path file) {
-        byte[] kek = branch("kek", MasterKey.SIZE);
-        byte[] key = new byte[MasterKey.SIZE];
-        try (var wrapping = StoreKey.jca(new SecretKeySpec(kek, "AES"), null)) {
-            boolean authentic = wrapped.length == key.length + StoreKey.OVERHEAD
-                    && wrapping.open(
-                            MemorySegment.ofArray(label), MemorySegment.ofArray(wrapped), MemorySegment.ofArray(key));
-            if (!authentic) {
-                throw Container.replaced(file, null);
-            }
-            return StoreKey.jca(new SecretKeySpec(key, "AES"), null);
-        } finally {
-            Arrays.fill(kek, (byte) 0);
-            Arrays.fill(key, (byte) 0);
-        }
+    /** The caller wipes it. */
+    byte[] kek() {
+        return branch("kek", MasterKey.SIZE);
     }
 
     private byte[] branch(String purpose, int size) {

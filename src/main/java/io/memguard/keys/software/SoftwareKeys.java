@@ -10,13 +10,10 @@ import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
+import io.memguard.keys.WrappedKey;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -41,7 +38,6 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String DEFAULT_CONTAINER = "keystore.bcfks";
     private static final String SALT = "argon2id-salt";
     private static final String CHECK = "passphrase-check";
-    private static final int KEY_SIZE = 32;
     private static final int CONTAINER_LIMIT = 1 << 20;
 
     private final SecretSource passphrase;
@@ -86,15 +82,12 @@ public final class SoftwareKeys implements KeyProvider {
             throw exists(file);
         }
         byte[] salt = Sodium.random(MasterKey.SALT_SIZE);
-        try (var key = SecretBuffer.allocate(KEY_SIZE);
-                var master = master(salt, cost, store)) {
-            key.<@Nullable Void, RuntimeException>write(bytes -> {
-                Sodium.random(bytes);
-                return null;
-            });
+        try (var key = SecretBuffer.random(WrappedKey.KEY_SIZE);
+                var master = master(salt, cost, store);
+                var kek = master.kek()) {
             char[] password = master.containerPassword();
             try {
-                DurableFile.create(file, Container.write(wrap(master, key, store), password));
+                DurableFile.create(file, Container.write(WrappedKey.wrap(kek, store, key), password));
             } finally {
                 Arrays.fill(password, '\0');
             }
@@ -128,11 +121,13 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
-        try (var master = master(salt, recorded, store)) {
+        try (var master = master(salt, recorded, store);
+                var kek = master.kek()) {
             requirePassphrase(check, master.check());
             char[] password = master.containerPassword();
             try {
-                return unwrap(master, Container.read(bytes, password, file), store, file);
+                return WrappedKey.unwrap(kek, store, Container.read(bytes, password, file))
+                        .orElseThrow(() -> Container.replaced(file, null));
             } finally {
                 Arrays.fill(password, '\0');
             }
@@ -151,7 +146,8 @@ public final class SoftwareKeys implements KeyProvider {
             requirePassphrase(check, master.check());
             char[] password = master.containerPassword();
             try {
-                return master.unwrap(Container.read(bytes, password, file), label(store), file);
+                return WrappedKey.unwrapOnHeap(master.kek(), store, Container.read(bytes, password, file))
+                        .orElseThrow(() -> Container.replaced(file, null));
             } finally {
                 Arrays.fill(password, '\0');
             }
@@ -196,46 +192,6 @@ public final class SoftwareKeys implements KeyProvider {
         if (!MessageDigest.isEqual(recorded, derived)) {
             throw new MemGuardException(ErrorCode.KEY_INVALID, "the passphrase is wrong; nothing was changed");
         }
-    }
-
-    private static byte[] wrap(MasterKey master, SecretBuffer key, StoreContext store) {
-        try (var kek = master.kek();
-                var wrapping = StoreKey.aes256Gcm(kek);
-                var arena = Arena.ofConfined()) {
-            var wrapped = arena.allocate(KEY_SIZE + StoreKey.OVERHEAD);
-            key.<@Nullable Void, RuntimeException>read(plain -> {
-                wrapping.seal(label(store, arena), plain, wrapped);
-                return null;
-            });
-            return wrapped.toArray(ValueLayout.JAVA_BYTE);
-        }
-    }
-
-    private static StoreKey unwrap(MasterKey master, byte[] wrapped, StoreContext store, Path file) {
-        if (wrapped.length != KEY_SIZE + StoreKey.OVERHEAD) {
-            throw Container.replaced(file, null);
-        }
-        try (var kek = master.kek();
-                var wrapping = StoreKey.aes256Gcm(kek);
-                var key = SecretBuffer.allocate(KEY_SIZE);
-                var arena = Arena.ofConfined()) {
-            var sealed = arena.allocateFrom(ValueLayout.JAVA_BYTE, wrapped);
-            boolean authentic =
-                    key.<Boolean, RuntimeException>write(plain -> wrapping.open(label(store, arena), sealed, plain));
-            if (!authentic) {
-                throw Container.replaced(file, null);
-            }
-            return StoreKey.aes256Gcm(key);
-        }
-    }
-
-    private static MemorySegment label(StoreContext store, Arena arena) {
-        return arena.allocateFrom(ValueLayout.JAVA_BYTE, label(store));
-    }
-
-    /** What a wrapped key is bound to. */
-    private static byte[] label(StoreContext store) {
-        return ("memguard/1 store key " + store.storeId()).getBytes(StandardCharsets.US_ASCII);
     }
 
     private static byte[] read(Path file) {
