@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Fails where a header or a symbol list changed after the bindings were generated; where a jextract is on the PATH (and
-# libsodium's headers are built), generates them anew and compares every byte.
+# libsodium's and p11-kit's headers are there), generates them anew and compares every byte.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! diff <(jextract/sources.sh) jextract/generated-from.sha256 >&2; then
   echo "The FFM bindings are older than the headers: run jextract/generate.sh (needs jextract on the PATH)." >&2
   exit 1
 fi
-if command -v jextract >/dev/null && [ -d native/target/sodium/include ]; then
+if command -v jextract >/dev/null && [ -d native/target/sodium/include ] \
+  && [ -e /usr/include/p11-kit-1/p11-kit/pkcs11.h ]; then
   fresh=$(mktemp -d)
   trap 'rm -rf "$fresh"' EXIT
   jextract/generate.sh "$fresh"

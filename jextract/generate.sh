@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Generates src/main/java/io/memguard/ffi with the jextract on the PATH, from the headers and symbol lists beside this
 # script, and records what it was generated from, so that check.sh finds a header that moved on without its bindings.
-# usage: generate.sh [OUTPUT_DIRECTORY]    needs native/build.sh to have run once (libsodium's headers)
+# usage: generate.sh [OUTPUT_DIRECTORY]    needs native/build.sh to have run once (libsodium's headers), and libp11-kit-dev
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-src/main/java}
@@ -11,7 +11,7 @@ compiler_headers=${CLANG_INCLUDE:-$(ls -d /usr/lib/llvm-*/lib/clang/*/include 2>
 bind() { # library, class, header
   rm -rf "$out/io/memguard/ffi/$1"
   jextract --output "$out" --target-package "io.memguard.ffi.$1" --header-class-name "$2" \
-    -I native/target/sodium/include ${compiler_headers:+-I "$compiler_headers"} \
+    -I native/target/sodium/include -I /usr/include/p11-kit-1 ${compiler_headers:+-I "$compiler_headers"} \
     "@jextract/symbols/$1.txt" "$3"
   # SymbolLookup.findOrThrow came with Java 23; this library compiles for 22.
   sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/' "$out/io/memguard/ffi/$1"/*.java
@@ -20,5 +20,5 @@ bind() { # library, class, header
 bind cache CacheLibrary native/include/memguard.h
 bind sodium SodiumLibrary jextract/headers/sodium.h
 bind linux LinuxLibrary jextract/headers/linux.h
-[ -f jextract/headers/pkcs11.h ] && bind pkcs11 Pkcs11Library jextract/headers/pkcs11.h
+bind pkcs11 Pkcs11Library jextract/headers/pkcs11.h
 [ "$out" != src/main/java ] || jextract/sources.sh > jextract/generated-from.sha256
