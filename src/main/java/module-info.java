@@ -11,6 +11,7 @@ module io.memguard {
 
     exports io.memguard;
     exports io.memguard.keys;
+    exports io.memguard.keys.pkcs11;
     exports io.memguard.keys.software;
     exports io.memguard.management;
 

@@ -24,6 +24,11 @@ public interface KeyProvider extends AutoCloseable {
     /** A stable name, {@code a-z0-9-}, that goes into the metadata: a store opens with the provider that made it only. */
     String type();
 
+    /** Whether it opens stores that a provider of this type made; its own, unless it stands for several. */
+    default boolean opens(String type) {
+        return type().equals(type);
+    }
+
     /** Makes the key of a new store. Called once, under the store's lock, only where no data exists. */
     NewKey create(StoreContext store);
 

@@ -42,9 +42,17 @@ public interface StoreKey extends AutoCloseable {
     void seal(MemorySegment aad, MemorySegment plaintext, MemorySegment sealed);
 
     /**
+     * How many bytes {@link #open} wants for its output, in bytes: the value's length, which is the sealed length −
+     * {@link #OVERHEAD}, or up to 16 more where a token needs them to work in.
+     */
+    default long room(long sealedLength) {
+        return sealedLength - OVERHEAD;
+    }
+
+    /**
      * Decrypts and verifies.
      *
-     * @param plaintext receives the value; native, protected memory of the sealed length − {@link #OVERHEAD}
+     * @param plaintext receives the value at its begin; native, protected memory of {@link #room} bytes
      * @return false where the data is not what was sealed under this key with this {@code aad}; the plaintext segment then
      *     holds nothing of it
      */

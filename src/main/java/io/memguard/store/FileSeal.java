@@ -63,12 +63,13 @@ final class FileSeal {
         if (sealed.length < StoreKey.OVERHEAD) {
             return new Opened<>(false, null);
         }
-        return Scratch.<Opened<R>, X>lend(sealed.length - StoreKey.OVERHEAD, plaintext -> {
+        return Scratch.<Opened<R>, X>lend(key.room(sealed.length), room -> {
             boolean authentic;
             try (var arena = Arena.ofConfined()) {
                 var ciphertext = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
-                authentic = key.open(aad(arena, purpose, place), ciphertext, plaintext);
+                authentic = key.open(aad(arena, purpose, place), ciphertext, room);
             }
+            var plaintext = room.asSlice(0, sealed.length - StoreKey.OVERHEAD);
             return authentic ? new Opened<>(true, use.use(plaintext)) : new Opened<R>(false, null);
         });
     }

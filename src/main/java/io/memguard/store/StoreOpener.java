@@ -124,7 +124,7 @@ public final class StoreOpener {
     }
 
     private SecretStore openExisting(Metadata metadata) throws IOException {
-        if (!metadata.keys().provider().equals(provider.type())) {
+        if (!provider.opens(metadata.keys().provider())) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
                     "this store's key is with the provider '" + metadata.keys().provider() + "', not '"

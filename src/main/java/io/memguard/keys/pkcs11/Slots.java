@@ -1,0 +1,79 @@
+package io.memguard.keys.pkcs11;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Finds a token by what it says about itself: numbers of slots change from one start to the next. */
+final class Slots {
+    private Slots() {}
+
+    /** A slot with a token in it. */
+    record Found(long slot, TokenInfo info) {}
+
+    /** All that can be asked; to be called inside {@link Pkcs11Module#use}. */
+    static List<Found> all(Pkcs11Module module) {
+        var found = new ArrayList<Found>();
+        for (long slot : module.functions().slots(true)) {
+            try {
+                found.add(new Found(slot, module.functions().tokenInfo(slot)));
+            } catch (CkException e) {
+                if (Ckr.mayBeBroken(e.rv())) {
+                    throw e;
+                }
+                // A slot whose token was taken out meanwhile.
+            }
+        }
+        return found;
+    }
+
+    /**
+     * The one that fits. Some libraries look for tokens at their start only, so where there is none, it is restarted.
+     *
+     * @throws MemGuardException KEY_INVALID where there is none, INVALID_ARGUMENTS where there are several
+     */
+    static Found find(Pkcs11Module module, Pkcs11Uri uri) {
+        var found = fitting(module, uri);
+        if (found.isEmpty() && module.restart()) {
+            found = fitting(module, uri);
+        }
+        return found.orElseThrow(() -> {
+            String seen = String.join(
+                    ", ",
+                    module.use(() -> all(module)).stream()
+                            .map(one -> one.info().name())
+                            .toList());
+            return Ckr.keyInvalid(
+                    "no token in " + module.file() + " fits the URI; there are: " + (seen.isEmpty() ? "none" : seen)
+                            + " (see 'memguard token list')",
+                    null);
+        });
+    }
+
+    private static Optional<Found> fitting(Pkcs11Module module, Pkcs11Uri uri) {
+        List<Found> fitting = module.use(() -> all(module)).stream()
+                .filter(found -> fits(uri, found))
+                .toList();
+        if (fitting.size() > 1) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    fitting.size() + " tokens fit the URI; add token= or serial= to it (see 'memguard token list')");
+        }
+        return fitting.stream().findFirst();
+    }
+
+    private static boolean fits(Pkcs11Uri uri, Found found) {
+        TokenInfo info = found.info();
+        return info.isInitialized()
+                && uri.get("token").map(info.label()::equals).orElse(true)
+                && uri.get("serial").map(info.serial()::equals).orElse(true)
+                && uri.get("manufacturer").map(info.manufacturer()::equals).orElse(true)
+                && uri.get("model").map(info.model()::equals).orElse(true)
+                && uri.get("slot-id")
+                        .map(Long::valueOf)
+                        .map(id -> id == found.slot())
+                        .orElse(true);
+    }
+}

@@ -1,0 +1,273 @@
+package io.memguard.keys.pkcs11;
+
+import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+
+import io.memguard.keys.SecretSource;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongFunction;
+
+/**
+ * A connection to the token that a URI names: logged in, with sessions to lend. It mends within the call what can be
+ * mended: a lost session, a logout by somebody else in the process, a token that was away, a device or a service that was
+ * restarted. Thread-safe.
+ */
+final class Token implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(Token.class.getName());
+
+    /** The first, one after looking for the token again, and one after a restart of its library. */
+    private static final int ATTEMPTS = 3;
+
+    private final Pkcs11Uri uri;
+    private final Login login;
+    private final Pkcs11Module module;
+    private final ReentrantLock mending = new ReentrantLock();
+    private final AtomicInteger connections = new AtomicInteger();
+    private volatile SessionPool pool;
+    private volatile TokenInfo info;
+    private volatile boolean closed;
+
+    private Token(Pkcs11Uri uri, Login login, Pkcs11Module module, Slots.Found found) {
+        this.uri = uri;
+        this.login = login;
+        this.module = module;
+        this.info = found.info();
+        this.pool = module.pool(found.slot());
+        pool.join(info);
+    }
+
+    /** Finds the token and logs in. */
+    static Token connect(Pkcs11Uri uri, SecretSource pin) {
+        var module = Pkcs11Module.load(ModulePath.of(uri));
+        var login = new Login(module, pin);
+        try {
+            return connect(uri, login, module);
+        } catch (CkException e) {
+            if (Ckr.mayBeBroken(e.rv()) && module.restart()) {
+                try {
+                    return connect(uri, login, module);
+                } catch (CkException again) {
+                    e.addSuppressed(again);
+                }
+            }
+            login.close();
+            throw Ckr.failure("the token can't be opened", e);
+        } catch (Throwable failure) {
+            login.close();
+            throw failure;
+        }
+    }
+
+    private static Token connect(Pkcs11Uri uri, Login login, Pkcs11Module module) {
+        module.initialize();
+        var token = new Token(uri, login, module, Slots.find(module, uri));
+        try {
+            token.login();
+            return token;
+        } catch (Throwable failure) {
+            token.pool.leave();
+            throw failure;
+        }
+    }
+
+    Pkcs11Module module() {
+        return module;
+    }
+
+    long slot() {
+        return pool.slot();
+    }
+
+    TokenInfo info() {
+        return info;
+    }
+
+    /** Another number whenever handles of keys may have changed; to be compared inside one call only. */
+    int generation() {
+        return connections.get() + module.restarts();
+    }
+
+    /**
+     * Runs a call with a session of its own; where something is stale or broken, mends it and runs the call again.
+     *
+     * @throws CkException what the token said after that
+     * @throws io.memguard.MemGuardException where it can't be mended
+     */
+    <R> R call(LongFunction<R> use) {
+        for (int attempt = 1; ; attempt++) {
+            int seen = generation();
+            try {
+                return once(use);
+            } catch (CkException e) {
+                boolean stale = Ckr.isStale(e.rv());
+                if (attempt == ATTEMPTS || !(stale || Ckr.mayBeBroken(e.rv()))) {
+                    throw e;
+                }
+                if (stale || attempt == 1) {
+                    reconnect(seen, e);
+                } else if (!restart(seen, e)) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** The same for data that may have been tampered with, which some tokens answer as if they were broken. */
+    <R> R callWithDoubt(LongFunction<R> use) {
+        int seen = generation();
+        try {
+            return once(use);
+        } catch (CkException e) {
+            if (!Ckr.isStale(e.rv())) {
+                throw e;
+            }
+            reconnect(seen, e);
+            return once(use);
+        }
+    }
+
+    /** Once only, since it is a bad idea to do it twice; in a session that can write. */
+    <R> R write(LongFunction<R> use) {
+        requireOpen();
+        return module.use(() -> {
+            long session = module.functions().openSession(slot(), true);
+            try {
+                return use.apply(session);
+            } finally {
+                module.functions().closeSession(session);
+            }
+        });
+    }
+
+    private <R> R once(LongFunction<R> use) {
+        requireOpen();
+        return module.use(() -> {
+            SessionPool sessions = pool;
+            long session = sessions.acquire();
+            boolean fine = false;
+            boolean known = true;
+            try {
+                R result = use.apply(session);
+                fine = true;
+                return result;
+            } catch (CkException e) {
+                known = Ckr.sessionIsKnown(e.rv());
+                throw e;
+            } finally {
+                if (fine) {
+                    sessions.release(session);
+                } else {
+                    sessions.discard(session, known); // An operation may still be active in it.
+                }
+            }
+        });
+    }
+
+    /** Looks for the token again and logs in; for all threads that saw the same failure, once. */
+    private void reconnect(int seen, CkException why) {
+        mending.lock();
+        try {
+            if (generation() != seen) {
+                return; // Another thread has, meanwhile.
+            }
+            requireOpen();
+            try {
+                find();
+            } catch (CkException e) {
+                if (!Ckr.mayBeBroken(e.rv()) || !module.restart()) {
+                    throw e;
+                }
+                find();
+            }
+            LOG.log(System.Logger.Level.INFO, "connected to the token again after {0}", why.getMessage());
+        } catch (CkException e) {
+            e.addSuppressed(why);
+            throw Ckr.failure("the token can't be reached again", e);
+        } finally {
+            mending.unlock();
+        }
+    }
+
+    /** The last resort: false where the library must not be restarted. */
+    private boolean restart(int seen, CkException why) {
+        mending.lock();
+        try {
+            if (generation() != seen) {
+                return true;
+            }
+            requireOpen();
+            if (!module.restart()) {
+                return false;
+            }
+            find();
+            return true;
+        } catch (CkException e) {
+            e.addSuppressed(why);
+            throw Ckr.failure("the token can't be reached again", e);
+        } finally {
+            mending.unlock();
+        }
+    }
+
+    private void find() {
+        module.initialize();
+        var found = Slots.find(module, uri);
+        info = found.info();
+        SessionPool before = pool;
+        pool = module.pool(found.slot());
+        pool.join(info);
+        module.use(() -> {
+            before.leave();
+            pool.dropStale();
+            return true;
+        });
+        login();
+        connections.incrementAndGet();
+    }
+
+    private void login() {
+        if (info.has(CKF_LOGIN_REQUIRED())) {
+            this.<Boolean>once(session -> {
+                login.ensure(session, slot());
+                return true;
+            });
+        }
+    }
+
+    /** To be called with a session. */
+    void requireLogin(long session) {
+        if (info.has(CKF_LOGIN_REQUIRED()) && !login.isDone(session, slot())) {
+            throw new CkException("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN());
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("this key is closed");
+        }
+    }
+
+    /** Ends its sessions and wipes the PIN; idempotent. No logout: the login is shared by all in the process. */
+    @Override
+    public void close() {
+        mending.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                module.use(() -> {
+                    pool.leave();
+                    return true;
+                });
+                login.close();
+            }
+        } finally {
+            mending.unlock();
+        }
+    }
+
+    /** For messages: which token this is. */
+    @Override
+    public String toString() {
+        return info.toString();
+    }
+}
