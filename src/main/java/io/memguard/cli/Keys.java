@@ -1,24 +1,68 @@
 package io.memguard.cli;
 
-import io.memguard.ErrorCode;
-import io.memguard.MemGuardException;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyProviders;
 import io.memguard.keys.SecretSource;
+import io.memguard.keys.SecretSources;
+import io.memguard.keys.pkcs11.Pkcs11Keys;
+import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Makes a provider out of what {@code --keys} says. */
 final class Keys {
-    private Keys() {}
+    private static final String SOFTWARE_FILE = SoftwareKeys.TYPE + ":";
+    private static final String PKCS11 = Pkcs11Keys.TYPE + ":";
+    private static final String SUN = "sunpkcs11:";
 
-    static KeyProvider of(String text, SecretSource secret) {
+    private final SecretInput passphrase;
+    private final SecretInput pin;
+    private final boolean mayBeNew;
+
+    /** @param mayBeNew whether a new passphrase is chosen, which is asked for twice */
+    Keys(SecretInput passphrase, SecretInput pin, boolean mayBeNew) {
+        this.passphrase = passphrase;
+        this.pin = pin;
+        this.mayBeNew = mayBeNew;
+    }
+
+    /** The first that works, where there are several. */
+    KeyProvider of(List<String> texts) {
+        return texts.size() == 1
+                ? of(texts.getFirst())
+                : KeyProviders.firstOf(texts.stream().map(this::of).toArray(KeyProvider[]::new));
+    }
+
+    private KeyProvider of(String text) {
         if (text.equals(SoftwareKeys.TYPE)) {
-            return SoftwareKeys.passphrase(secret);
+            return SoftwareKeys.passphrase(passphrase());
         }
-        if (text.startsWith(SoftwareKeys.TYPE + ":")) {
-            return SoftwareKeys.passphrase(secret).container(Path.of(text.substring(SoftwareKeys.TYPE.length() + 1)));
+        if (text.startsWith(SOFTWARE_FILE)) {
+            return SoftwareKeys.passphrase(passphrase()).container(Path.of(text.substring(SOFTWARE_FILE.length())));
         }
-        throw new MemGuardException(
-                ErrorCode.INVALID_ARGUMENTS, "--keys takes 'software' or 'software:FILE', not '" + text + "'");
+        if (text.startsWith(PKCS11)) {
+            var source = pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(text)));
+            return Pkcs11Keys.uri(text, source.orElseGet(Keys::terminalPin));
+        }
+        if (text.startsWith(SUN)) {
+            String[] parts = text.substring(SUN.length()).split("#", 2);
+            String label = parts.length == 2 ? parts[1] : Pkcs11Keys.DEFAULT_LABEL;
+            return Pkcs11Keys.configuration(
+                    Path.of(parts[0]), label, pin.source().orElseGet(Keys::terminalPin));
+        }
+        return KeyProviders.byType(text);
+    }
+
+    private SecretSource passphrase() {
+        return passphrase
+                .source()
+                .orElseGet(() -> mayBeNew
+                        ? SecretSources.terminalTwice("new passphrase: ")
+                        : SecretSources.terminal("passphrase: "));
+    }
+
+    private static SecretSource terminalPin() {
+        return SecretSources.terminal("PIN: ");
     }
 }

@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
             DeleteCommand.class,
             ListCommand.class,
             StatsCommand.class,
-            CleanupCommand.class
+            CleanupCommand.class,
+            TokenCommand.class
         },
         footer = {
             "",

@@ -45,10 +45,10 @@ final class StoreCommand implements Callable<Integer> {
                     spec.commandLine(),
                     "a value is never an argument, where every process can see it; pipe it in, or use --file");
         }
-        if (file == null && main.store().passphrase().consumesStandardInput()) {
+        if (file == null && main.store().consumesStandardInput()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "standard input can't be both the passphrase and the value; give --file for the value");
+                    "standard input can't be both the passphrase (or PIN) and the value; give --file for the value");
         }
         try (var guard = main.store().open(OpenMode.EXISTING);
                 var value = value()) {

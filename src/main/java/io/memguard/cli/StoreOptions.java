@@ -5,7 +5,9 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
+import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,24 +31,40 @@ final class StoreOptions {
     @Option(
             names = "--keys",
             paramLabel = "KEYS",
-            defaultValue = "software",
             scope = ScopeType.INHERIT,
-            description = "Who has the key: software, or software:CONTAINER-FILE.")
-    private String keys = "software";
+            description = {
+                "Who has the key: software (a keystore with a passphrase), software:CONTAINER-FILE,",
+                "pkcs11:... (a token by its RFC 7512 URI), sunpkcs11:FILE[#KEY], or the type of a",
+                "registered provider; else MEMGUARD_KEYS, else software. Given several times, the first",
+                "that works makes the key of a new store."
+            })
+    private List<String> keys = List.of();
 
     @Mixin
     private final PassphraseOptions passphrase = new PassphraseOptions();
+
+    @Mixin
+    private final PinOptions pin = new PinOptions();
 
     MemGuard open(OpenMode mode) {
         return MemGuard.at(directory())
                 .mode(mode)
                 .policy(bestEffort ? MemoryPolicy.BEST_EFFORT : MemoryPolicy.REQUIRE_LOCKED)
-                .keys(Keys.of(keys, passphrase.source(mode != OpenMode.EXISTING)))
+                .keys(new Keys(passphrase.input(), pin.input(), mode != OpenMode.EXISTING).of(keys()))
                 .open();
     }
 
-    PassphraseOptions passphrase() {
-        return passphrase;
+    private List<String> keys() {
+        if (!keys.isEmpty()) {
+            return keys;
+        }
+        String variable = System.getenv("MEMGUARD_KEYS");
+        return List.of(variable == null || variable.isEmpty() ? SoftwareKeys.TYPE : variable);
+    }
+
+    /** Whether unlocking the key would leave nothing on standard input for a value. */
+    boolean consumesStandardInput() {
+        return passphrase.input().consumesStandardInput() || pin.input().consumesStandardInput();
     }
 
     Path directory() {

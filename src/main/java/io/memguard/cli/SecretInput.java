@@ -1,0 +1,61 @@
+package io.memguard.cli;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.keys.SecretSource;
+import io.memguard.keys.SecretSources;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Where a passphrase or a PIN comes from, as the options say; nothing where they say nothing. */
+record SecretInput(
+        @Nullable Path file,
+        @Nullable Integer descriptor,
+        @Nullable String credential) {
+
+    /**
+     * @param options how they begin, for messages
+     * @param variable names a file where no option is given
+     */
+    static SecretInput of(
+            @Nullable Path file,
+            @Nullable Integer descriptor,
+            @Nullable String credential,
+            String options,
+            String variable) {
+        long given =
+                Stream.of(file, descriptor, credential).filter(Objects::nonNull).count();
+        if (given > 1) {
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "give one of the " + options + " options only");
+        }
+        String named = System.getenv(variable);
+        boolean byVariable = given == 0 && named != null && !named.isEmpty();
+        return new SecretInput(byVariable ? Path.of(named) : file, descriptor, credential);
+    }
+
+    Optional<SecretSource> source() {
+        if (descriptor != null) {
+            return Optional.of(SecretSources.descriptor(descriptor));
+        }
+        if (credential != null) {
+            return Optional.of(SecretSources.systemdCredential(credential));
+        }
+        return Optional.ofNullable(file).map(SecretSources::file);
+    }
+
+    /** Whether reading it would leave nothing on standard input for a value. */
+    boolean consumesStandardInput() {
+        try {
+            return descriptor != null
+                    ? descriptor == 0
+                    : file != null && Files.isSameFile(file, Path.of("/proc/self/fd/0"));
+        } catch (IOException e) {
+            return false; // Reading it says what is wrong with it.
+        }
+    }
+}
