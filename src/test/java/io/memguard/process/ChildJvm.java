@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A second, real JVM that runs a main class of the tests; talks by lines. */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
     private final Process process;
     private final BufferedReader out;
 
@@ -19,12 +19,17 @@ final class ChildJvm implements AutoCloseable {
         this.out = process.inputReader(StandardCharsets.UTF_8);
     }
 
-    static ChildJvm start(Class<?> main, List<String> before, List<String> arguments) throws IOException {
+    /** Starts one with the classes of the tests. */
+    public static ChildJvm start(Class<?> main, List<String> before, List<String> arguments) throws IOException {
         return start(classPath(), main, before, arguments);
     }
 
-    /** @param before a command in front of {@code java}, such as {@code prlimit} */
-    static ChildJvm start(String classPath, Class<?> main, List<String> before, List<String> arguments)
+    /**
+     * Starts one with other classes.
+     *
+     * @param before a command in front of {@code java}, such as {@code prlimit}
+     */
+    public static ChildJvm start(String classPath, Class<?> main, List<String> before, List<String> arguments)
             throws IOException {
         var command = new ArrayList<>(before);
         command.addAll(List.of(
@@ -51,7 +56,8 @@ final class ChildJvm implements AutoCloseable {
                 new ProcessBuilder(command).redirectErrorStream(true).start());
     }
 
-    static String classPath() {
+    /** Of this JVM and its tests. */
+    public static String classPath() {
         String own = System.getProperty("jdk.module.path", "");
         String tests = ChildJvm.class
                 .getProtectionDomain()
@@ -65,17 +71,19 @@ final class ChildJvm implements AutoCloseable {
         return Path.of("target", "classes").toAbsolutePath().toString();
     }
 
-    long pid() {
+    /** Its process. */
+    public long pid() {
         return process.pid();
     }
 
+    /** The next line that it prints; null at its end. */
     @Nullable
-    String readLine() throws IOException {
+    public String readLine() throws IOException {
         return out.readLine();
     }
 
     /** Reads up to a line that says so; whatever else was printed is in the error. */
-    void expect(String line) throws IOException {
+    public void expect(String line) throws IOException {
         var before = new StringBuilder();
         for (String read = out.readLine(); read != null; read = out.readLine()) {
             if (read.equals(line)) {
@@ -86,13 +94,15 @@ final class ChildJvm implements AutoCloseable {
         throw new AssertionError("the child ended without '" + line + "':\n" + before);
     }
 
-    void send(String line) throws IOException {
+    /** Writes a line to its standard input. */
+    public void send(String line) throws IOException {
         var in = process.outputWriter(StandardCharsets.UTF_8);
         in.write(line + "\n");
         in.flush();
     }
 
-    String rest() throws IOException {
+    /** All that it prints from now on, to its end. */
+    public String rest() throws IOException {
         var text = new StringBuilder();
         for (String read = out.readLine(); read != null; read = out.readLine()) {
             text.append(read).append('\n');
@@ -100,14 +110,16 @@ final class ChildJvm implements AutoCloseable {
         return text.toString();
     }
 
-    int exitCode() throws InterruptedException {
+    /** Waits for its end. */
+    public int exitCode() throws InterruptedException {
         if (!process.waitFor(60, TimeUnit.SECONDS)) {
             throw new AssertionError("the child does not end");
         }
         return process.exitValue();
     }
 
-    void kill() throws InterruptedException {
+    /** SIGKILL. */
+    public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
 

@@ -1,0 +1,234 @@
+package io.memguard.keys.pkcs11;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.process.ChildJvm;
+import io.memguard.tokens.P11KitServer;
+import io.memguard.tokens.SoftHsm;
+import io.memguard.tokens.SoftTpm;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a service does whose token goes, comes back, or is changed under it. Each in a JVM of its own. */
+class RecoveryTest {
+    @TempDir
+    Path directory;
+
+    private final List<ChildJvm> services = new ArrayList<>();
+
+    @AfterEach
+    void stop() {
+        services.forEach(ChildJvm::close);
+    }
+
+    private ChildJvm service(Map<String, String> environment) throws IOException {
+        var before = new ArrayList<>(List.of("env"));
+        environment.forEach((name, value) -> before.add(name + "=" + value));
+        var service = ChildJvm.start(
+                TokenService.class, before, List.of(directory.resolve("store").toString()));
+        services.add(service);
+        return service;
+    }
+
+    private static String ask(ChildJvm service, String line) throws IOException {
+        service.send(line);
+        var said = new StringBuilder();
+        for (String answer = service.readLine(); answer != null; answer = service.readLine()) {
+            if (answer.startsWith("> ")) {
+                return answer.substring(2);
+            }
+            said.append(answer).append('\n');
+        }
+        throw new AssertionError("the service has died:\n" + said);
+    }
+
+    private static void assertAnswers(String expected, ChildJvm service, String line) throws IOException {
+        assertEquals(expected, ask(service, line), line);
+    }
+
+    private static void assertFails(String code, ChildJvm service, String line) throws IOException {
+        String answer = ask(service, line);
+        assertTrue(answer.startsWith(code + " "), line + ": " + answer);
+    }
+
+    @Test
+    void aTokenThatWasAwayWorksAgainWithinTheCall() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var service = service(hsm.environment());
+        assertAnswers("ok", service, "open " + token.uriWithPin("key"));
+        assertAnswers("ok", service, "store a 100 1");
+        for (int round = 0; round < 3; round++) {
+            assertAnswers("right", service, "cold a 1");
+            hsm.unplug();
+            assertAnswers("right", service, "hot a 1");
+            assertFails("KEY_INVALID", service, "cold a 1");
+            assertFails("KEY_INVALID", service, "store b 100 2");
+            hsm.plugIn();
+            assertAnswers("right", service, "cold a 1");
+            assertAnswers("ok", service, "store b 100 2");
+            assertAnswers("right", service, "cold b 2");
+        }
+    }
+
+    @Test
+    void aTokenServerThatWasRestartedWorksAgainWithinTheCall() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        try (var server = new P11KitServer(directory, hsm, token)) {
+            var service = service(server.environment());
+            String open = "open pkcs11:token=app;object=key?module-path=" + P11KitServer.module() + "&pin-source=file:"
+                    + token.pinFile();
+            assertAnswers("ok", service, open);
+            assertAnswers("ok", service, "store a 100 1");
+            server.kill();
+            assertAnswers("right", service, "cold a 1"); // Its AES-GCM is not for remote tokens: the mode is envelope.
+            assertAnswers("ok", service, "close");
+            assertFails("KEY_INVALID", service, open);
+            server.restart();
+            assertAnswers("ok", service, open);
+            assertAnswers("right", service, "cold a 1");
+            server.kill();
+            server.restart();
+            assertAnswers("ok", service, "close");
+            assertAnswers("ok", service, open);
+            assertAnswers("right", service, "cold a 1");
+        }
+    }
+
+    @Test
+    void aLogoutBySomebodyElseInTheProcessIsMended() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var service = service(hsm.environment());
+        assertAnswers("ok", service, "open " + token.uriWithPin("key"));
+        assertAnswers("ok", service, "store a 100 1");
+        assertAnswers(
+                "ok",
+                service,
+                "sun-logout --name=other\\nlibrary=" + SoftHsm.module() + "\\nslotListIndex=0 " + SoftHsm.PIN);
+        assertAnswers("right", service, "cold a 1");
+        assertAnswers("ok", service, "store a 100 2");
+        assertAnswers("right", service, "cold a 2");
+    }
+
+    @Test
+    void aTokenThatIsInitializedAgainIsKeyInvalid() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var service = service(hsm.environment());
+        assertAnswers("ok", service, "open " + token.uriWithPin("key"));
+        assertAnswers("ok", service, "store a 100 1");
+        token.initializeAgain();
+        assertFails("KEY_INVALID", service, "cold a 1");
+        assertFails("KEY_INVALID", service, "store b 100 1");
+        assertAnswers("ok", service, "close");
+        assertFails("KEY_INVALID", service, "open " + token.uriWithPin("key"));
+    }
+
+    @Test
+    void aKeyThatIsDeletedMeanwhileIsKeyInvalid() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var service = service(hsm.environment());
+        assertAnswers("ok", service, "open " + token.uriWithPin("key"));
+        assertAnswers("ok", service, "store a 100 1");
+        token.tool("--delete-object", "--type", "secrkey", "--label", "key");
+        assertFails("KEY_INVALID", service, "cold a 1");
+        assertFails("KEY_INVALID", service, "store b 100 1");
+    }
+
+    @Test
+    void twoJvmsShareATokenAndAStore() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var one = service(hsm.environment());
+        assertAnswers("ok", one, "open " + token.uriWithPin("key"));
+        var two = service(hsm.environment());
+        assertAnswers("ok", two, "open " + token.uriWithPin("key"));
+        for (int i = 0; i < 20; i++) {
+            var writer = i % 2 == 0 ? one : two;
+            var reader = i % 2 == 0 ? two : one;
+            assertAnswers("ok", writer, "store a 100 " + i);
+            assertAnswers("right", reader, "hot a " + i);
+        }
+    }
+
+    @Test
+    void sixtyFourThreadsAndTenThousandVirtualOnesGetTheirTurn() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        var service = service(hsm.environment());
+        assertAnswers("ok", service, "open " + token.uriWithPin("key"));
+        assertAnswers("ok", service, "threads platform 64 20");
+        assertAnswers("ok", service, "threads virtual 10000 1");
+    }
+
+    @Test
+    void aTpmServesTheEnvelopeModeAndSurvivesItsReset() throws Exception {
+        try (var tpm = new SoftTpm(directory)) {
+            tpm.addKey("hmac:sha256", "kek");
+            var service = service(tpm.environment());
+            String uri = tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile();
+            assertAnswers("ok", service, "open " + uri);
+            assertAnswers("ok", service, "store a 100 1");
+            assertAnswers("right", service, "cold a 1");
+            tpm.restart();
+            assertAnswers("right", service, "cold a 1"); // The store key was unwrapped at the opening.
+            assertAnswers("ok", service, "close");
+            assertAnswers("ok", service, "open " + uri);
+            assertAnswers("right", service, "cold a 1");
+        }
+    }
+
+    @Test
+    void aTpmIsNotLockedByARestartLoopWithAWrongPin() throws Exception {
+        try (var tpm = new SoftTpm(directory)) {
+            tpm.addKey("hmac:sha256", "kek");
+            Path wrong = java.nio.file.Files.writeString(tpm.pinFile().resolveSibling("wrong"), "wrong pin");
+            java.nio.file.Files.setPosixFilePermissions(
+                    wrong, java.nio.file.attribute.PosixFilePermissions.fromString("rw-------"));
+            for (int start = 0; start < 6; start++) {
+                var service = service(tpm.environment());
+                assertFails("KEY_INVALID", service, "open " + tpm.uri("kek") + "&pin-source=file:" + wrong);
+                assertFails("KEY_INVALID", service, "open " + tpm.uri("kek") + "&pin-source=file:" + wrong);
+                service.close();
+            }
+            assertAnswers(
+                    "ok", service(tpm.environment()), "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
+        }
+    }
+
+    @Test
+    void aTpmThatIsLockedSaysHowToUnlockIt() throws Exception {
+        try (var tpm = new SoftTpm(directory)) {
+            tpm.addKey("hmac:sha256", "kek");
+            var service = service(tpm.environment());
+            for (int i = 0; i < 3; i++) {
+                Path wrong = java.nio.file.Files.writeString(tpm.pinFile().resolveSibling("wrong" + i), "wrong" + i);
+                java.nio.file.Files.setPosixFilePermissions(
+                        wrong, java.nio.file.attribute.PosixFilePermissions.fromString("rw-------"));
+                assertFails("KEY_INVALID", service, "open " + tpm.uri("kek") + "&pin-source=file:" + wrong);
+            }
+            String locked = ask(service, "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
+            assertTrue(locked.startsWith("KEY_INVALID") && locked.contains("tpm2_dictionarylockout"), locked);
+            tpm.clearLockout();
+            assertAnswers("ok", service, "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
+        }
+    }
+
+    @Test
+    void aTpmWithoutAKeySaysHowToMakeOne() throws Exception {
+        try (var tpm = new SoftTpm(directory)) {
+            String answer =
+                    ask(service(tpm.environment()), "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
+            assertTrue(answer.startsWith("SECURITY_ERROR") && answer.contains("tpm2_ptool addkey"), answer);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+package io.memguard.keys.pkcs11;
+
+import io.memguard.MemGuard;
+import io.memguard.MemGuardException;
+import io.memguard.Secrets;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A service on a token, in a JVM of its own, that does what it is told line by line and answers each with one line. What
+ * happens to its token meanwhile is the business of the test that started it.
+ */
+final class TokenService {
+    private final Path directory;
+    private @Nullable MemGuard guard;
+
+    private TokenService(Path directory) {
+        this.directory = directory;
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        var service = new TokenService(Path.of(arguments[0]));
+        var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            String answer;
+            try {
+                answer = service.handle(line.split(" "));
+            } catch (MemGuardException e) {
+                answer = e.code() + " " + e.getMessage();
+            } catch (Throwable e) {
+                e.printStackTrace();
+                answer = "failed " + e;
+            }
+            System.out.println("> " + answer);
+        }
+    }
+
+    private String handle(String[] words) throws Exception {
+        return switch (words[0]) {
+            case "open" -> {
+                guard = MemGuard.at(directory).keys(Pkcs11Keys.uri(words[1])).open();
+                yield "ok";
+            }
+            case "close" -> {
+                guard().close();
+                yield "ok";
+            }
+            case "store" -> {
+                try (var value = Secrets.random(Long.parseLong(words[2]), Long.parseLong(words[3]))) {
+                    guard().store(words[1], value);
+                }
+                yield "ok";
+            }
+            case "cold" -> {
+                guard().cleanupMemory();
+                yield read(words[1], Long.parseLong(words[2]));
+            }
+            case "hot" -> read(words[1], Long.parseLong(words[2]));
+            case "direct" -> {
+                byte[] value = guard().retrieveDirect(words[1]).orElseThrow();
+                yield Secrets.matches(java.lang.foreign.MemorySegment.ofArray(value), Long.parseLong(words[2]))
+                        ? "right"
+                        : "wrong";
+            }
+            case "sun-logout" -> {
+                sun(words[1], provider -> {
+                    provider.login(
+                            null,
+                            callbacks -> ((javax.security.auth.callback.PasswordCallback) callbacks[0])
+                                    .setPassword(words[2].toCharArray()));
+                    provider.logout();
+                });
+                yield "ok";
+            }
+            case "threads" -> threads(words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
+            default -> throw new IllegalArgumentException(words[0]);
+        };
+    }
+
+    private MemGuard guard() {
+        return java.util.Objects.requireNonNull(guard);
+    }
+
+    private String read(String name, long seed) {
+        return guard().<Boolean, RuntimeException>read(name, segment -> Secrets.matches(segment, seed))
+                ? "right"
+                : "wrong";
+    }
+
+    interface Use {
+        void with(java.security.AuthProvider provider) throws Exception;
+    }
+
+    /** A SunPKCS11 of this process that is not the library's own. */
+    private static void sun(String configuration, Use use) throws Exception {
+        var provider = java.security.Security.getProvider("SunPKCS11").configure(configuration);
+        use.with((java.security.AuthProvider) provider);
+    }
+
+    /** Each thread stores, and reads cold and hot, values of its own. */
+    private String threads(String kind, int threads, int rounds) throws InterruptedException {
+        var failures = new AtomicInteger();
+        try (var pool = kind.equals("virtual")
+                ? Executors.newVirtualThreadPerTaskExecutor()
+                : Executors.newFixedThreadPool(threads)) {
+            IntStream.range(0, threads)
+                    .forEach(number -> pool.execute(() -> {
+                        try {
+                            for (int round = 0; round < rounds; round++) {
+                                long seed = number * 31L + round;
+                                try (var value = Secrets.random(64, seed)) {
+                                    guard().store("thread " + number, value);
+                                }
+                                byte[] read = guard().read(
+                                                "thread " + number,
+                                                s -> s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+                                if (!Secrets.matches(java.lang.foreign.MemorySegment.ofArray(read), seed)) {
+                                    throw new AssertionError("thread " + number + " read a wrong value");
+                                }
+                            }
+                        } catch (Throwable e) {
+                            e.printStackTrace();
+                            failures.incrementAndGet();
+                        }
+                    }));
+        }
+        return failures.get() == 0 ? "ok" : failures.get() + " threads failed";
+    }
+}
