@@ -33,7 +33,7 @@ final class FirstOf implements KeyProvider {
         for (KeyProvider candidate : candidates) {
             try {
                 NewKey made = candidate.create(store);
-                LOG.log(System.Logger.Level.INFO, "the new store's key is with ''{0}''", candidate.type());
+                LOG.log(System.Logger.Level.INFO, "the new store''s key is with ''{0}''", candidate.type());
                 return made;
             } catch (MemGuardException e) {
                 LOG.log(

@@ -12,7 +12,7 @@ import java.nio.file.Path;
  * Looks at the header of a shared library before it is loaded (elf(5)): the loader would map a truncated file, and the
  * first access behind its end would kill the JVM.
  */
-final class ElfFile {
+public final class ElfFile {
     private static final int HEADER = 64;
     private static final int CLASS_64 = 2;
     private static final int LITTLE_ENDIAN = 1;
@@ -21,7 +21,7 @@ final class ElfFile {
     private ElfFile() {}
 
     /** Throws where this is not a whole library for x86_64. */
-    static void require(Path file) throws IOException {
+    public static void require(Path file) throws IOException {
         byte[] bytes = new byte[HEADER];
         try (InputStream in = Files.newInputStream(file)) {
             new DataInputStream(in).readFully(bytes);

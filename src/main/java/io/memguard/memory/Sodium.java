@@ -9,17 +9,22 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
-/** The libsodium functions that are used as they are. Thread-safe; all segments are native and stay the caller's. */
+/**
+ * The libsodium functions that are used as they are. Thread-safe; all segments are native and stay the caller's. Each asks
+ * for the libraries first: a binding that is touched before they are loaded would stay broken for good.
+ */
 public final class Sodium {
     private Sodium() {}
 
     /** The version of the libsodium that is loaded. */
     public static String version() {
+        NativeLibraries.require();
         return sodium_version_string().getString(0, StandardCharsets.US_ASCII);
     }
 
     /** Fills with random bytes of the operating system. */
     public static void random(MemorySegment out) {
+        NativeLibraries.require();
         randombytes_buf(out, out.byteSize());
     }
 
@@ -41,6 +46,7 @@ public final class Sodium {
      */
     public static void argon2id(
             MemorySegment out, MemorySegment passphrase, MemorySegment salt, long operations, long memoryBytes) {
+        NativeLibraries.require();
         if (salt.byteSize() != 16) {
             throw new IllegalArgumentException("Argon2id takes a salt of 16 bytes, not " + salt.byteSize());
         }
@@ -68,6 +74,7 @@ public final class Sodium {
      * @param info what the output is for; different purposes give independent keys
      */
     public static void hkdfSha256(MemorySegment out, MemorySegment inputKey, String info) {
+        NativeLibraries.require();
         try (var pseudorandomKey = GuardedMemory.allocate(32);
                 var arena = Arena.ofConfined()) {
             var context = arena.allocateFrom(info, StandardCharsets.UTF_8);
@@ -86,11 +93,13 @@ public final class Sodium {
 
     /** Compares in time that depends only on the two lengths. */
     public static boolean equal(MemorySegment a, MemorySegment b) {
+        NativeLibraries.require();
         return a.byteSize() == b.byteSize() && sodium_memcmp(a, b, a.byteSize()) == 0;
     }
 
     /** Overwrites with zeros in a way that no compiler removes. */
     public static void wipe(MemorySegment segment) {
+        NativeLibraries.require();
         sodium_memzero(segment, segment.byteSize());
     }
 }

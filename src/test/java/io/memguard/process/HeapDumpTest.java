@@ -3,7 +3,10 @@ package io.memguard.process;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.Secrets;
+import io.memguard.keys.KeyMode;
+import io.memguard.keys.pkcs11.DerivedTokenKeys;
 import io.memguard.memory.Sodium;
+import io.memguard.tokens.SoftHsm;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -15,11 +18,14 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** No value, key or passphrase in a heap dump of a service; a planted one is found by the same scan. */
 class HeapDumpTest {
@@ -35,12 +41,37 @@ class HeapDumpTest {
         Files.writeString(file, passphrase);
         Files.setPosixFilePermissions(file, Set.of(java.nio.file.attribute.PosixFilePermission.OWNER_READ));
         Path directory = temporary.resolve("store");
+        assertNothingShows(
+                seed, passphrase, List.of(), directory, file.toString(), scan -> scan.addKeys(directory, passphrase));
+    }
 
-        try (var service = ChildJvm.start(
-                Service.class, List.of(), List.of(directory.toString(), file.toString(), Long.toString(seed)))) {
+    @ParameterizedTest
+    @EnumSource(KeyMode.class)
+    void aHeapDumpShowsNoValueNoPinAndNoKeyOfAToken(KeyMode mode) throws Exception {
+        long seed = Secrets.seed();
+        var token = SoftHsm.token();
+        Path directory = temporary.resolve("store");
+        String uri = token.uriWithPin("key") + "&x-mode=" + mode.name().toLowerCase(Locale.ROOT);
+        var environment = List.of("env", "SOFTHSM2_CONF=" + System.getenv("SOFTHSM2_CONF"));
+        assertNothingShows(seed, SoftHsm.PIN, environment, directory, uri, scan -> {
+            if (mode == KeyMode.ENVELOPE) {
+                DerivedTokenKeys.of(directory, token).forEach(scan::addAllOf);
+            }
+        });
+    }
+
+    private interface MoreKeys {
+        void add(Scan scan) throws Exception;
+    }
+
+    private void assertNothingShows(
+            long seed, String passphrase, List<String> before, Path directory, String keys, MoreKeys more)
+            throws Exception {
+        try (var service =
+                ChildJvm.start(Service.class, before, List.of(directory.toString(), keys, Long.toString(seed)))) {
             service.expect("idle");
             Scan scan = scan(seed, passphrase);
-            scan.addKeys(directory, passphrase);
+            more.add(scan);
             assertEquals(Set.of("control"), scan.of(dump(service, "idle")), "idle");
             service.send("");
             service.expect("inside");

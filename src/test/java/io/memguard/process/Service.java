@@ -2,7 +2,9 @@ package io.memguard.process;
 
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
+import io.memguard.keys.KeyProvider;
 import io.memguard.keys.SecretSources;
+import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.software.SoftwareKeys;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -23,13 +25,17 @@ final class Service {
         return number % 20 == 0 ? random.nextInt(100_000, 1_000_000) : random.nextInt(16, 5_000);
     }
 
+    /** A token's URI, or the file of a passphrase. */
+    private static KeyProvider keys(String text) {
+        return text.startsWith("pkcs11:")
+                ? Pkcs11Keys.uri(text)
+                : SoftwareKeys.passphrase(SecretSources.file(Path.of(text)));
+    }
+
     public static void main(String[] arguments) throws IOException {
         var directory = Path.of(arguments[0]);
-        var passphrase = Path.of(arguments[1]);
         long seed = Long.parseLong(arguments[2]);
-        try (var guard = MemGuard.at(directory)
-                .keys(SoftwareKeys.passphrase(SecretSources.file(passphrase)))
-                .open()) {
+        try (var guard = MemGuard.at(directory).keys(keys(arguments[1])).open()) {
             for (int i = 0; i < SECRETS; i++) {
                 try (var value = Secrets.random(size(seed, i), seed + i)) {
                     guard.store("secret " + i, value);

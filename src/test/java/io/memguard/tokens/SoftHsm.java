@@ -4,15 +4,17 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayDeque;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
 /** SoftHSM 2 with its tokens in a directory of the tests. */
 public final class SoftHsm {
-    /** The user PIN of every token that a test makes. */
-    public static final String PIN = "123456";
+    /** The user PIN of every token that a test makes: random, so that nothing else in a JVM looks like it. */
+    public static final String PIN = random();
 
     /** The security officer's. */
     public static final String SO_PIN = "87654321";
@@ -29,6 +31,12 @@ public final class SoftHsm {
     /** Tokens of other processes: pass {@link #environment()} to them. */
     public SoftHsm(Path directory) {
         this(directory, directory.resolve("softhsm2.conf"));
+    }
+
+    private static String random() {
+        byte[] bytes = new byte[24];
+        new SecureRandom().nextBytes(bytes);
+        return HexFormat.of().formatHex(bytes);
     }
 
     private SoftHsm(Path directory, Path configuration) {
@@ -138,7 +146,7 @@ public final class SoftHsm {
         /** A file with some other PIN. */
         public Path pinFile(String pin) {
             try {
-                return Tools.pinFile(directory, label + "-" + pin + ".pin", pin);
+                return Tools.pinFile(directory, label + "-" + Integer.toHexString(pin.hashCode()) + ".pin", pin);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }

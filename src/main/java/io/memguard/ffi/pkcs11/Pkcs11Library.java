@@ -23,24 +23,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final long CKF_TOKEN_PRESENT = 1L;
-    /**
-     * {@snippet lang=c :
-     * #define CKF_TOKEN_PRESENT 1
-     * }
-     */
-    public static long CKF_TOKEN_PRESENT() {
-        return CKF_TOKEN_PRESENT;
-    }
-    private static final long CKF_WRITE_PROTECTED = 2L;
-    /**
-     * {@snippet lang=c :
-     * #define CKF_WRITE_PROTECTED 2
-     * }
-     */
-    public static long CKF_WRITE_PROTECTED() {
-        return CKF_WRITE_PROTECTED;
-    }
     private static final long CKF_LOGIN_REQUIRED = 4L;
     /**
      * {@snippet lang=c :
@@ -49,15 +31,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKF_LOGIN_REQUIRED() {
         return CKF_LOGIN_REQUIRED;
-    }
-    private static final long CKF_USER_PIN_INITIALIZED = 8L;
-    /**
-     * {@snippet lang=c :
-     * #define CKF_USER_PIN_INITIALIZED 8
-     * }
-     */
-    public static long CKF_USER_PIN_INITIALIZED() {
-        return CKF_USER_PIN_INITIALIZED;
     }
     private static final long CKF_PROTECTED_AUTHENTICATION_PATH = 256L;
     /**
@@ -130,15 +103,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKS_RW_USER_FUNCTIONS() {
         return CKS_RW_USER_FUNCTIONS;
-    }
-    private static final long CKS_RW_SO_FUNCTIONS = 4L;
-    /**
-     * {@snippet lang=c :
-     * #define CKS_RW_SO_FUNCTIONS 4
-     * }
-     */
-    public static long CKS_RW_SO_FUNCTIONS() {
-        return CKS_RW_SO_FUNCTIONS;
     }
     private static final long CKF_RW_SESSION = 2L;
     /**
@@ -338,33 +302,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKA_EXTRACTABLE() {
         return CKA_EXTRACTABLE;
     }
-    private static final long CKA_NEVER_EXTRACTABLE = 356L;
-    /**
-     * {@snippet lang=c :
-     * #define CKA_NEVER_EXTRACTABLE 356
-     * }
-     */
-    public static long CKA_NEVER_EXTRACTABLE() {
-        return CKA_NEVER_EXTRACTABLE;
-    }
-    private static final long CKA_ALWAYS_SENSITIVE = 357L;
-    /**
-     * {@snippet lang=c :
-     * #define CKA_ALWAYS_SENSITIVE 357
-     * }
-     */
-    public static long CKA_ALWAYS_SENSITIVE() {
-        return CKA_ALWAYS_SENSITIVE;
-    }
-    private static final long CKA_MODIFIABLE = 368L;
-    /**
-     * {@snippet lang=c :
-     * #define CKA_MODIFIABLE 368
-     * }
-     */
-    public static long CKA_MODIFIABLE() {
-        return CKA_MODIFIABLE;
-    }
     private static final long CKM_SHA256_HMAC = 593L;
     /**
      * {@snippet lang=c :
@@ -455,15 +392,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_OK() {
         return CKR_OK;
     }
-    private static final long CKR_CANCEL = 1L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_CANCEL 1
-     * }
-     */
-    public static long CKR_CANCEL() {
-        return CKR_CANCEL;
-    }
     private static final long CKR_HOST_MEMORY = 2L;
     /**
      * {@snippet lang=c :
@@ -509,24 +437,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_ARGUMENTS_BAD() {
         return CKR_ARGUMENTS_BAD;
     }
-    private static final long CKR_NO_EVENT = 8L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_NO_EVENT 8
-     * }
-     */
-    public static long CKR_NO_EVENT() {
-        return CKR_NO_EVENT;
-    }
-    private static final long CKR_NEED_TO_CREATE_THREADS = 9L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_NEED_TO_CREATE_THREADS 9
-     * }
-     */
-    public static long CKR_NEED_TO_CREATE_THREADS() {
-        return CKR_NEED_TO_CREATE_THREADS;
-    }
     private static final long CKR_CANT_LOCK = 10L;
     /**
      * {@snippet lang=c :
@@ -535,15 +445,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_CANT_LOCK() {
         return CKR_CANT_LOCK;
-    }
-    private static final long CKR_ATTRIBUTE_READ_ONLY = 16L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_ATTRIBUTE_READ_ONLY 16
-     * }
-     */
-    public static long CKR_ATTRIBUTE_READ_ONLY() {
-        return CKR_ATTRIBUTE_READ_ONLY;
     }
     private static final long CKR_ATTRIBUTE_SENSITIVE = 17L;
     /**
@@ -571,15 +472,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_ATTRIBUTE_VALUE_INVALID() {
         return CKR_ATTRIBUTE_VALUE_INVALID;
-    }
-    private static final long CKR_ACTION_PROHIBITED = 27L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_ACTION_PROHIBITED 27
-     * }
-     */
-    public static long CKR_ACTION_PROHIBITED() {
-        return CKR_ACTION_PROHIBITED;
     }
     private static final long CKR_DATA_INVALID = 32L;
     /**
@@ -644,24 +536,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_ENCRYPTED_DATA_LEN_RANGE() {
         return CKR_ENCRYPTED_DATA_LEN_RANGE;
     }
-    private static final long CKR_FUNCTION_CANCELED = 80L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_FUNCTION_CANCELED 80
-     * }
-     */
-    public static long CKR_FUNCTION_CANCELED() {
-        return CKR_FUNCTION_CANCELED;
-    }
-    private static final long CKR_FUNCTION_NOT_PARALLEL = 81L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_FUNCTION_NOT_PARALLEL 81
-     * }
-     */
-    public static long CKR_FUNCTION_NOT_PARALLEL() {
-        return CKR_FUNCTION_NOT_PARALLEL;
-    }
     private static final long CKR_FUNCTION_NOT_SUPPORTED = 84L;
     /**
      * {@snippet lang=c :
@@ -698,42 +572,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_KEY_TYPE_INCONSISTENT() {
         return CKR_KEY_TYPE_INCONSISTENT;
     }
-    private static final long CKR_KEY_NOT_NEEDED = 100L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_NOT_NEEDED 100
-     * }
-     */
-    public static long CKR_KEY_NOT_NEEDED() {
-        return CKR_KEY_NOT_NEEDED;
-    }
-    private static final long CKR_KEY_CHANGED = 101L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_CHANGED 101
-     * }
-     */
-    public static long CKR_KEY_CHANGED() {
-        return CKR_KEY_CHANGED;
-    }
-    private static final long CKR_KEY_NEEDED = 102L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_NEEDED 102
-     * }
-     */
-    public static long CKR_KEY_NEEDED() {
-        return CKR_KEY_NEEDED;
-    }
-    private static final long CKR_KEY_INDIGESTIBLE = 103L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_INDIGESTIBLE 103
-     * }
-     */
-    public static long CKR_KEY_INDIGESTIBLE() {
-        return CKR_KEY_INDIGESTIBLE;
-    }
     private static final long CKR_KEY_FUNCTION_NOT_PERMITTED = 104L;
     /**
      * {@snippet lang=c :
@@ -742,24 +580,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_KEY_FUNCTION_NOT_PERMITTED() {
         return CKR_KEY_FUNCTION_NOT_PERMITTED;
-    }
-    private static final long CKR_KEY_NOT_WRAPPABLE = 105L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_NOT_WRAPPABLE 105
-     * }
-     */
-    public static long CKR_KEY_NOT_WRAPPABLE() {
-        return CKR_KEY_NOT_WRAPPABLE;
-    }
-    private static final long CKR_KEY_UNEXTRACTABLE = 106L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_KEY_UNEXTRACTABLE 106
-     * }
-     */
-    public static long CKR_KEY_UNEXTRACTABLE() {
-        return CKR_KEY_UNEXTRACTABLE;
     }
     private static final long CKR_MECHANISM_INVALID = 112L;
     /**
@@ -878,51 +698,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_SESSION_HANDLE_INVALID() {
         return CKR_SESSION_HANDLE_INVALID;
     }
-    private static final long CKR_SESSION_PARALLEL_NOT_SUPPORTED = 180L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SESSION_PARALLEL_NOT_SUPPORTED 180
-     * }
-     */
-    public static long CKR_SESSION_PARALLEL_NOT_SUPPORTED() {
-        return CKR_SESSION_PARALLEL_NOT_SUPPORTED;
-    }
-    private static final long CKR_SESSION_READ_ONLY = 181L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SESSION_READ_ONLY 181
-     * }
-     */
-    public static long CKR_SESSION_READ_ONLY() {
-        return CKR_SESSION_READ_ONLY;
-    }
-    private static final long CKR_SESSION_EXISTS = 182L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SESSION_EXISTS 182
-     * }
-     */
-    public static long CKR_SESSION_EXISTS() {
-        return CKR_SESSION_EXISTS;
-    }
-    private static final long CKR_SESSION_READ_ONLY_EXISTS = 183L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SESSION_READ_ONLY_EXISTS 183
-     * }
-     */
-    public static long CKR_SESSION_READ_ONLY_EXISTS() {
-        return CKR_SESSION_READ_ONLY_EXISTS;
-    }
-    private static final long CKR_SESSION_READ_WRITE_SO_EXISTS = 184L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SESSION_READ_WRITE_SO_EXISTS 184
-     * }
-     */
-    public static long CKR_SESSION_READ_WRITE_SO_EXISTS() {
-        return CKR_SESSION_READ_WRITE_SO_EXISTS;
-    }
     private static final long CKR_SIGNATURE_INVALID = 192L;
     /**
      * {@snippet lang=c :
@@ -931,15 +706,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_SIGNATURE_INVALID() {
         return CKR_SIGNATURE_INVALID;
-    }
-    private static final long CKR_SIGNATURE_LEN_RANGE = 193L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SIGNATURE_LEN_RANGE 193
-     * }
-     */
-    public static long CKR_SIGNATURE_LEN_RANGE() {
-        return CKR_SIGNATURE_LEN_RANGE;
     }
     private static final long CKR_TEMPLATE_INCOMPLETE = 208L;
     /**
@@ -986,24 +752,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_TOKEN_WRITE_PROTECTED() {
         return CKR_TOKEN_WRITE_PROTECTED;
     }
-    private static final long CKR_UNWRAPPING_KEY_SIZE_RANGE = 241L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_UNWRAPPING_KEY_SIZE_RANGE 241
-     * }
-     */
-    public static long CKR_UNWRAPPING_KEY_SIZE_RANGE() {
-        return CKR_UNWRAPPING_KEY_SIZE_RANGE;
-    }
-    private static final long CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT = 242L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT 242
-     * }
-     */
-    public static long CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT() {
-        return CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT;
-    }
     private static final long CKR_USER_ALREADY_LOGGED_IN = 256L;
     /**
      * {@snippet lang=c :
@@ -1031,15 +779,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_USER_PIN_NOT_INITIALIZED() {
         return CKR_USER_PIN_NOT_INITIALIZED;
     }
-    private static final long CKR_USER_TYPE_INVALID = 259L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_USER_TYPE_INVALID 259
-     * }
-     */
-    public static long CKR_USER_TYPE_INVALID() {
-        return CKR_USER_TYPE_INVALID;
-    }
     private static final long CKR_USER_ANOTHER_ALREADY_LOGGED_IN = 260L;
     /**
      * {@snippet lang=c :
@@ -1049,96 +788,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_USER_ANOTHER_ALREADY_LOGGED_IN() {
         return CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
     }
-    private static final long CKR_USER_TOO_MANY_TYPES = 261L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_USER_TOO_MANY_TYPES 261
-     * }
-     */
-    public static long CKR_USER_TOO_MANY_TYPES() {
-        return CKR_USER_TOO_MANY_TYPES;
-    }
-    private static final long CKR_WRAPPED_KEY_INVALID = 272L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_WRAPPED_KEY_INVALID 272
-     * }
-     */
-    public static long CKR_WRAPPED_KEY_INVALID() {
-        return CKR_WRAPPED_KEY_INVALID;
-    }
-    private static final long CKR_WRAPPED_KEY_LEN_RANGE = 274L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_WRAPPED_KEY_LEN_RANGE 274
-     * }
-     */
-    public static long CKR_WRAPPED_KEY_LEN_RANGE() {
-        return CKR_WRAPPED_KEY_LEN_RANGE;
-    }
-    private static final long CKR_WRAPPING_KEY_HANDLE_INVALID = 275L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_WRAPPING_KEY_HANDLE_INVALID 275
-     * }
-     */
-    public static long CKR_WRAPPING_KEY_HANDLE_INVALID() {
-        return CKR_WRAPPING_KEY_HANDLE_INVALID;
-    }
-    private static final long CKR_WRAPPING_KEY_SIZE_RANGE = 276L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_WRAPPING_KEY_SIZE_RANGE 276
-     * }
-     */
-    public static long CKR_WRAPPING_KEY_SIZE_RANGE() {
-        return CKR_WRAPPING_KEY_SIZE_RANGE;
-    }
-    private static final long CKR_WRAPPING_KEY_TYPE_INCONSISTENT = 277L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_WRAPPING_KEY_TYPE_INCONSISTENT 277
-     * }
-     */
-    public static long CKR_WRAPPING_KEY_TYPE_INCONSISTENT() {
-        return CKR_WRAPPING_KEY_TYPE_INCONSISTENT;
-    }
-    private static final long CKR_RANDOM_SEED_NOT_SUPPORTED = 288L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_RANDOM_SEED_NOT_SUPPORTED 288
-     * }
-     */
-    public static long CKR_RANDOM_SEED_NOT_SUPPORTED() {
-        return CKR_RANDOM_SEED_NOT_SUPPORTED;
-    }
-    private static final long CKR_RANDOM_NO_RNG = 289L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_RANDOM_NO_RNG 289
-     * }
-     */
-    public static long CKR_RANDOM_NO_RNG() {
-        return CKR_RANDOM_NO_RNG;
-    }
-    private static final long CKR_DOMAIN_PARAMS_INVALID = 304L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_DOMAIN_PARAMS_INVALID 304
-     * }
-     */
-    public static long CKR_DOMAIN_PARAMS_INVALID() {
-        return CKR_DOMAIN_PARAMS_INVALID;
-    }
-    private static final long CKR_CURVE_NOT_SUPPORTED = 320L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_CURVE_NOT_SUPPORTED 320
-     * }
-     */
-    public static long CKR_CURVE_NOT_SUPPORTED() {
-        return CKR_CURVE_NOT_SUPPORTED;
-    }
     private static final long CKR_BUFFER_TOO_SMALL = 336L;
     /**
      * {@snippet lang=c :
@@ -1147,33 +796,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_BUFFER_TOO_SMALL() {
         return CKR_BUFFER_TOO_SMALL;
-    }
-    private static final long CKR_SAVED_STATE_INVALID = 352L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_SAVED_STATE_INVALID 352
-     * }
-     */
-    public static long CKR_SAVED_STATE_INVALID() {
-        return CKR_SAVED_STATE_INVALID;
-    }
-    private static final long CKR_INFORMATION_SENSITIVE = 368L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_INFORMATION_SENSITIVE 368
-     * }
-     */
-    public static long CKR_INFORMATION_SENSITIVE() {
-        return CKR_INFORMATION_SENSITIVE;
-    }
-    private static final long CKR_STATE_UNSAVEABLE = 384L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_STATE_UNSAVEABLE 384
-     * }
-     */
-    public static long CKR_STATE_UNSAVEABLE() {
-        return CKR_STATE_UNSAVEABLE;
     }
     private static final long CKR_CRYPTOKI_NOT_INITIALIZED = 400L;
     /**
@@ -1192,96 +814,6 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_CRYPTOKI_ALREADY_INITIALIZED() {
         return CKR_CRYPTOKI_ALREADY_INITIALIZED;
-    }
-    private static final long CKR_MUTEX_BAD = 416L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_MUTEX_BAD 416
-     * }
-     */
-    public static long CKR_MUTEX_BAD() {
-        return CKR_MUTEX_BAD;
-    }
-    private static final long CKR_MUTEX_NOT_LOCKED = 417L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_MUTEX_NOT_LOCKED 417
-     * }
-     */
-    public static long CKR_MUTEX_NOT_LOCKED() {
-        return CKR_MUTEX_NOT_LOCKED;
-    }
-    private static final long CKR_NEW_PIN_MODE = 432L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_NEW_PIN_MODE 432
-     * }
-     */
-    public static long CKR_NEW_PIN_MODE() {
-        return CKR_NEW_PIN_MODE;
-    }
-    private static final long CKR_NEXT_OTP = 433L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_NEXT_OTP 433
-     * }
-     */
-    public static long CKR_NEXT_OTP() {
-        return CKR_NEXT_OTP;
-    }
-    private static final long CKR_EXCEEDED_MAX_ITERATIONS = 448L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_EXCEEDED_MAX_ITERATIONS 448
-     * }
-     */
-    public static long CKR_EXCEEDED_MAX_ITERATIONS() {
-        return CKR_EXCEEDED_MAX_ITERATIONS;
-    }
-    private static final long CKR_FIPS_SELF_TEST_FAILED = 449L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_FIPS_SELF_TEST_FAILED 449
-     * }
-     */
-    public static long CKR_FIPS_SELF_TEST_FAILED() {
-        return CKR_FIPS_SELF_TEST_FAILED;
-    }
-    private static final long CKR_LIBRARY_LOAD_FAILED = 450L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_LIBRARY_LOAD_FAILED 450
-     * }
-     */
-    public static long CKR_LIBRARY_LOAD_FAILED() {
-        return CKR_LIBRARY_LOAD_FAILED;
-    }
-    private static final long CKR_PIN_TOO_WEAK = 451L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_PIN_TOO_WEAK 451
-     * }
-     */
-    public static long CKR_PIN_TOO_WEAK() {
-        return CKR_PIN_TOO_WEAK;
-    }
-    private static final long CKR_PUBLIC_KEY_INVALID = 452L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_PUBLIC_KEY_INVALID 452
-     * }
-     */
-    public static long CKR_PUBLIC_KEY_INVALID() {
-        return CKR_PUBLIC_KEY_INVALID;
-    }
-    private static final long CKR_FUNCTION_REJECTED = 512L;
-    /**
-     * {@snippet lang=c :
-     * #define CKR_FUNCTION_REJECTED 512
-     * }
-     */
-    public static long CKR_FUNCTION_REJECTED() {
-        return CKR_FUNCTION_REJECTED;
     }
 }
 

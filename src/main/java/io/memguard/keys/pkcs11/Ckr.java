@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What return values of tokens mean here (PKCS #11 v3.0, section 5.1): which code, and what to do. */
+/** What return values of tokens mean here (PKCS #11 v3.0, section 5.1): whether it can be mended, and what to do. */
 final class Ckr {
-    private record Meaning(String name, ErrorCode code, String advice) {}
+    private record Meaning(String name, String advice) {}
 
     private static final String GONE = "the token is not there; put it in or start its service, and try again";
     private static final String SICK = "the device or its service fails; look at its log, or restart this program";
@@ -22,64 +22,64 @@ final class Ckr {
     private static final String FULL = "the token has no sessions or memory left; close other programs that use it";
 
     private static final Map<Long, Meaning> MEANINGS = Map.ofEntries(
-            invalid(CKR_HOST_MEMORY(), "CKR_HOST_MEMORY", FULL),
-            invalid(CKR_SLOT_ID_INVALID(), "CKR_SLOT_ID_INVALID", GONE),
-            invalid(CKR_GENERAL_ERROR(), "CKR_GENERAL_ERROR", SICK),
-            invalid(CKR_FUNCTION_FAILED(), "CKR_FUNCTION_FAILED", SICK),
-            invalid(CKR_ARGUMENTS_BAD(), "CKR_ARGUMENTS_BAD", OTHER),
-            invalid(CKR_CANT_LOCK(), "CKR_CANT_LOCK", "the module can't be used by threads; use another module"),
-            invalid(CKR_ATTRIBUTE_TYPE_INVALID(), "CKR_ATTRIBUTE_TYPE_INVALID", OTHER),
-            invalid(CKR_ATTRIBUTE_VALUE_INVALID(), "CKR_ATTRIBUTE_VALUE_INVALID", OTHER),
-            invalid(CKR_DATA_INVALID(), "CKR_DATA_INVALID", OTHER),
-            invalid(
+            meaning(CKR_HOST_MEMORY(), "CKR_HOST_MEMORY", FULL),
+            meaning(CKR_SLOT_ID_INVALID(), "CKR_SLOT_ID_INVALID", GONE),
+            meaning(CKR_GENERAL_ERROR(), "CKR_GENERAL_ERROR", SICK),
+            meaning(CKR_FUNCTION_FAILED(), "CKR_FUNCTION_FAILED", SICK),
+            meaning(CKR_ARGUMENTS_BAD(), "CKR_ARGUMENTS_BAD", OTHER),
+            meaning(CKR_CANT_LOCK(), "CKR_CANT_LOCK", "the module can't be used by threads; use another module"),
+            meaning(CKR_ATTRIBUTE_TYPE_INVALID(), "CKR_ATTRIBUTE_TYPE_INVALID", OTHER),
+            meaning(CKR_ATTRIBUTE_VALUE_INVALID(), "CKR_ATTRIBUTE_VALUE_INVALID", OTHER),
+            meaning(CKR_DATA_INVALID(), "CKR_DATA_INVALID", OTHER),
+            meaning(
                     CKR_DATA_LEN_RANGE(),
                     "CKR_DATA_LEN_RANGE",
                     "the value is too long for the token; use x-mode=envelope"),
-            invalid(CKR_DEVICE_ERROR(), "CKR_DEVICE_ERROR", SICK),
-            invalid(CKR_DEVICE_MEMORY(), "CKR_DEVICE_MEMORY", FULL),
-            invalid(CKR_DEVICE_REMOVED(), "CKR_DEVICE_REMOVED", GONE),
-            invalid(CKR_ENCRYPTED_DATA_INVALID(), "CKR_ENCRYPTED_DATA_INVALID", "the data is not what the token wrote"),
-            invalid(
+            meaning(CKR_DEVICE_ERROR(), "CKR_DEVICE_ERROR", SICK),
+            meaning(CKR_DEVICE_MEMORY(), "CKR_DEVICE_MEMORY", FULL),
+            meaning(CKR_DEVICE_REMOVED(), "CKR_DEVICE_REMOVED", GONE),
+            meaning(CKR_ENCRYPTED_DATA_INVALID(), "CKR_ENCRYPTED_DATA_INVALID", "the data is not what the token wrote"),
+            meaning(
                     CKR_ENCRYPTED_DATA_LEN_RANGE(),
                     "CKR_ENCRYPTED_DATA_LEN_RANGE",
                     "the data is not what the token wrote, or too long for it"),
-            invalid(CKR_FUNCTION_NOT_SUPPORTED(), "CKR_FUNCTION_NOT_SUPPORTED", OTHER),
-            invalid(CKR_KEY_HANDLE_INVALID(), "CKR_KEY_HANDLE_INVALID", NO_KEY),
-            invalid(CKR_KEY_SIZE_RANGE(), "CKR_KEY_SIZE_RANGE", OTHER),
-            invalid(CKR_KEY_TYPE_INCONSISTENT(), "CKR_KEY_TYPE_INCONSISTENT", OTHER),
-            invalid(CKR_KEY_FUNCTION_NOT_PERMITTED(), "CKR_KEY_FUNCTION_NOT_PERMITTED", OTHER),
-            invalid(CKR_MECHANISM_INVALID(), "CKR_MECHANISM_INVALID", OTHER),
-            invalid(CKR_MECHANISM_PARAM_INVALID(), "CKR_MECHANISM_PARAM_INVALID", OTHER),
-            invalid(CKR_OBJECT_HANDLE_INVALID(), "CKR_OBJECT_HANDLE_INVALID", NO_KEY),
-            invalid(CKR_OPERATION_ACTIVE(), "CKR_OPERATION_ACTIVE", SICK),
-            invalid(CKR_OPERATION_NOT_INITIALIZED(), "CKR_OPERATION_NOT_INITIALIZED", SICK),
-            invalid(CKR_PIN_INCORRECT(), "CKR_PIN_INCORRECT", PIN),
-            invalid(CKR_PIN_INVALID(), "CKR_PIN_INVALID", PIN),
-            invalid(CKR_PIN_LEN_RANGE(), "CKR_PIN_LEN_RANGE", PIN),
-            invalid(CKR_PIN_EXPIRED(), "CKR_PIN_EXPIRED", NO_PIN),
-            invalid(
+            meaning(CKR_FUNCTION_NOT_SUPPORTED(), "CKR_FUNCTION_NOT_SUPPORTED", OTHER),
+            meaning(CKR_KEY_HANDLE_INVALID(), "CKR_KEY_HANDLE_INVALID", NO_KEY),
+            meaning(CKR_KEY_SIZE_RANGE(), "CKR_KEY_SIZE_RANGE", OTHER),
+            meaning(CKR_KEY_TYPE_INCONSISTENT(), "CKR_KEY_TYPE_INCONSISTENT", OTHER),
+            meaning(CKR_KEY_FUNCTION_NOT_PERMITTED(), "CKR_KEY_FUNCTION_NOT_PERMITTED", OTHER),
+            meaning(CKR_MECHANISM_INVALID(), "CKR_MECHANISM_INVALID", OTHER),
+            meaning(CKR_MECHANISM_PARAM_INVALID(), "CKR_MECHANISM_PARAM_INVALID", OTHER),
+            meaning(CKR_OBJECT_HANDLE_INVALID(), "CKR_OBJECT_HANDLE_INVALID", NO_KEY),
+            meaning(CKR_OPERATION_ACTIVE(), "CKR_OPERATION_ACTIVE", SICK),
+            meaning(CKR_OPERATION_NOT_INITIALIZED(), "CKR_OPERATION_NOT_INITIALIZED", SICK),
+            meaning(CKR_PIN_INCORRECT(), "CKR_PIN_INCORRECT", PIN),
+            meaning(CKR_PIN_INVALID(), "CKR_PIN_INVALID", PIN),
+            meaning(CKR_PIN_LEN_RANGE(), "CKR_PIN_LEN_RANGE", PIN),
+            meaning(CKR_PIN_EXPIRED(), "CKR_PIN_EXPIRED", NO_PIN),
+            meaning(
                     CKR_PIN_LOCKED(),
                     "CKR_PIN_LOCKED",
                     "the token is locked after wrong PINs; unlock it with its SO PIN (a TPM: tpm2_dictionarylockout -c)"),
-            invalid(CKR_SESSION_CLOSED(), "CKR_SESSION_CLOSED", GONE),
-            invalid(CKR_SESSION_COUNT(), "CKR_SESSION_COUNT", FULL),
-            invalid(CKR_SESSION_HANDLE_INVALID(), "CKR_SESSION_HANDLE_INVALID", GONE),
-            invalid(CKR_TEMPLATE_INCOMPLETE(), "CKR_TEMPLATE_INCOMPLETE", OTHER),
-            invalid(CKR_TEMPLATE_INCONSISTENT(), "CKR_TEMPLATE_INCONSISTENT", OTHER),
-            invalid(CKR_TOKEN_NOT_PRESENT(), "CKR_TOKEN_NOT_PRESENT", GONE),
-            invalid(CKR_TOKEN_NOT_RECOGNIZED(), "CKR_TOKEN_NOT_RECOGNIZED", GONE),
-            invalid(
+            meaning(CKR_SESSION_CLOSED(), "CKR_SESSION_CLOSED", GONE),
+            meaning(CKR_SESSION_COUNT(), "CKR_SESSION_COUNT", FULL),
+            meaning(CKR_SESSION_HANDLE_INVALID(), "CKR_SESSION_HANDLE_INVALID", GONE),
+            meaning(CKR_TEMPLATE_INCOMPLETE(), "CKR_TEMPLATE_INCOMPLETE", OTHER),
+            meaning(CKR_TEMPLATE_INCONSISTENT(), "CKR_TEMPLATE_INCONSISTENT", OTHER),
+            meaning(CKR_TOKEN_NOT_PRESENT(), "CKR_TOKEN_NOT_PRESENT", GONE),
+            meaning(CKR_TOKEN_NOT_RECOGNIZED(), "CKR_TOKEN_NOT_RECOGNIZED", GONE),
+            meaning(
                     CKR_TOKEN_WRITE_PROTECTED(),
                     "CKR_TOKEN_WRITE_PROTECTED",
                     "make the token writable, or the key yourself"),
-            invalid(CKR_USER_NOT_LOGGED_IN(), "CKR_USER_NOT_LOGGED_IN", "log in: the token wants a PIN"),
-            invalid(CKR_USER_PIN_NOT_INITIALIZED(), "CKR_USER_PIN_NOT_INITIALIZED", NO_PIN),
-            invalid(
+            meaning(CKR_USER_NOT_LOGGED_IN(), "CKR_USER_NOT_LOGGED_IN", "log in: the token wants a PIN"),
+            meaning(CKR_USER_PIN_NOT_INITIALIZED(), "CKR_USER_PIN_NOT_INITIALIZED", NO_PIN),
+            meaning(
                     CKR_USER_ANOTHER_ALREADY_LOGGED_IN(),
                     "CKR_USER_ANOTHER_ALREADY_LOGGED_IN",
                     "this process is logged in as the security officer; log that out first"),
-            invalid(CKR_CRYPTOKI_NOT_INITIALIZED(), "CKR_CRYPTOKI_NOT_INITIALIZED", SICK),
-            invalid(CKR_BUFFER_TOO_SMALL(), "CKR_BUFFER_TOO_SMALL", SICK));
+            meaning(CKR_CRYPTOKI_NOT_INITIALIZED(), "CKR_CRYPTOKI_NOT_INITIALIZED", SICK),
+            meaning(CKR_BUFFER_TOO_SMALL(), "CKR_BUFFER_TOO_SMALL", SICK));
 
     /** After which the connection, the login or the key's handle may be stale, and worth making anew: once. */
     private static final Set<Long> STALE = Set.of(
@@ -117,8 +117,8 @@ final class Ckr {
 
     private Ckr() {}
 
-    private static Map.Entry<Long, Meaning> invalid(long rv, String name, String advice) {
-        return Map.entry(rv, new Meaning(name, ErrorCode.KEY_INVALID, advice));
+    private static Map.Entry<Long, Meaning> meaning(long rv, String name, String advice) {
+        return Map.entry(rv, new Meaning(name, advice));
     }
 
     static boolean isStale(long rv) {
@@ -155,10 +155,7 @@ final class Ckr {
     static MemGuardException failure(String what, CkException e) {
         Meaning meaning = MEANINGS.get(e.rv());
         String advice = meaning == null ? "see the manual of the token" : meaning.advice();
-        return new MemGuardException(
-                meaning == null ? ErrorCode.KEY_INVALID : meaning.code(),
-                what + ": " + advice + " (" + e.getMessage() + ")",
-                e);
+        return keyInvalid(what + ": " + advice + " (" + e.getMessage() + ")", e);
     }
 
     /** Something is wrong with the key, without a return value that says it. */

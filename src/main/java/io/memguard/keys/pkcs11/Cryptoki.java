@@ -51,17 +51,6 @@ final class Cryptoki {
         check("C_Finalize", CK_C_Finalize.invoke(function, MemorySegment.NULL));
     }
 
-    /** The library's description of itself; empty where it has none. */
-    String description() {
-        try (var arena = Arena.ofConfined()) {
-            var info = _CK_INFO.allocate(arena);
-            var function = _CK_FUNCTION_LIST.C_GetInfo(functions);
-            return function.address() == 0 || CK_C_GetInfo.invoke(function, info) != CKR_OK()
-                    ? ""
-                    : TokenInfo.text(_CK_INFO.libraryDescription(info));
-        }
-    }
-
     /** @param withToken whether to leave out slots without a token */
     long[] slots(boolean withToken) {
         var function = function("C_GetSlotList", _CK_FUNCTION_LIST.C_GetSlotList(functions));

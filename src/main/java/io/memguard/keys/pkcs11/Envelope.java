@@ -57,7 +57,8 @@ final class Envelope {
                 null);
     }
 
-    private static SecretBuffer kek(TokenKey token, StoreContext store, byte[] salt) {
+    /** The KEK in protected memory, which the caller closes. */
+    static SecretBuffer kek(TokenKey token, StoreContext store, byte[] salt) {
         var kek = SecretBuffer.allocate(WrappedKey.KEY_SIZE);
         try (var arena = Arena.ofConfined()) {
             var data = arena.allocateFrom(ValueLayout.JAVA_BYTE, input(store, salt));

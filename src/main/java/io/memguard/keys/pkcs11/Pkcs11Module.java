@@ -3,12 +3,14 @@ package io.memguard.keys.pkcs11;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.pkcs11.CK_C_GetFunctionList;
+import io.memguard.memory.ElfFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.Map;
@@ -46,6 +48,7 @@ final class Pkcs11Module {
         try {
             Path file = path.toRealPath();
             requireUnwritable(file);
+            ElfFile.require(file);
             Pkcs11Module module = LOADED.get(file);
             if (module == null) {
                 module = new Pkcs11Module(file, new Cryptoki(functionList(path)));
@@ -54,9 +57,12 @@ final class Pkcs11Module {
                 LOADED.put(file, module);
             }
             return module;
-        } catch (IOException e) {
+        } catch (NoSuchFileException e) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "there is no PKCS #11 module " + path + "; name another", e);
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS, "the PKCS #11 module can't be loaded: " + e.getMessage(), e);
         } catch (CkException e) {
             throw Ckr.failure("the PKCS #11 module " + path + " does not start", e);
         } finally {
@@ -79,17 +85,19 @@ final class Pkcs11Module {
                 var out = arena.allocate(ValueLayout.ADDRESS);
                 long rv = CK_C_GetFunctionList.invoke(symbol.get(), out);
                 var list = out.get(ValueLayout.ADDRESS, 0);
-                if (rv == 0 && list.address() != 0) {
+                if (rv != 0) {
+                    throw new CkException("C_GetFunctionList", rv);
+                }
+                if (list.address() != 0) {
                     return list;
                 }
-                throw new CkException("C_GetFunctionList", rv);
             }
         } catch (IllegalArgumentException e) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "the library " + path + " can't be loaded: " + e.getMessage(), e);
         }
         throw new MemGuardException(
-                ErrorCode.INVALID_ARGUMENTS, path + " is no PKCS #11 module (it has no C_GetFunctionList)");
+                ErrorCode.INVALID_ARGUMENTS, path + " is no PKCS #11 module (it has no function list)");
     }
 
     private void requireVersion() {

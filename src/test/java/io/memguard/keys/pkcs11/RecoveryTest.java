@@ -2,6 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.keys.KeyMode;
 import io.memguard.process.ChildJvm;
 import io.memguard.tokens.P11KitServer;
 import io.memguard.tokens.SoftHsm;
@@ -9,11 +10,15 @@ import io.memguard.tokens.SoftTpm;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a service does whose token goes, comes back, or is changed under it. Each in a JVM of its own. */
 class RecoveryTest {
@@ -230,5 +235,23 @@ class RecoveryTest {
                     ask(service(tpm.environment()), "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
             assertTrue(answer.startsWith("SECURITY_ERROR") && answer.contains("tpm2_ptool addkey"), answer);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(KeyMode.class)
+    void theEmergencyRouteReadsAndWritesTheSameFiles(KeyMode mode) throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var token = hsm.token("app");
+        String uri = token.uriWithPin("key") + "&x-mode=" + mode.name().toLowerCase(Locale.ROOT);
+        var healthy = service(hsm.environment());
+        assertAnswers("ok", healthy, "open " + uri);
+        assertAnswers("ok", healthy, "store a 100 1");
+        var environment = new HashMap<>(hsm.environment());
+        environment.put("JAVA_TOOL_OPTIONS", "-Dmemguard.native.directory=" + directory.resolve("nothing"));
+        var degraded = service(environment);
+        assertAnswers("ok", degraded, "open-degraded " + uri);
+        assertAnswers("right", degraded, "direct a 1");
+        assertAnswers("ok", degraded, "store b 5000 2");
+        assertAnswers("right", healthy, "cold b 2");
     }
 }

@@ -48,6 +48,13 @@ final class TokenService {
                 guard = MemGuard.at(directory).keys(Pkcs11Keys.uri(words[1])).open();
                 yield "ok";
             }
+            case "open-degraded" -> {
+                guard = MemGuard.at(directory)
+                        .keys(Pkcs11Keys.uri(words[1]))
+                        .allowDegraded()
+                        .open();
+                yield "ok";
+            }
             case "close" -> {
                 guard().close();
                 yield "ok";
