@@ -73,6 +73,18 @@ public final class DurableFile {
 
     private static void write(Path target, byte[] content, String prefix, Publish publish) throws IOException {
         Path directory = parent(target);
+        Path temporary = prepare(directory, content, prefix);
+        try {
+            publish.publish(temporary, target);
+        } catch (Throwable failure) {
+            discard(temporary, failure);
+            throw failure;
+        }
+        Posix.syncDirectory(directory);
+    }
+
+    /** Writes a temporary file that is durable when this returns; leaves none where it fails. */
+    static Path prepare(Path directory, byte[] content, String prefix) throws IOException {
         Path temporary = directory.resolve(
                 prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
         try {
@@ -83,16 +95,19 @@ public final class DurableFile {
                 out.write(content);
                 out.getFD().sync();
             }
-            publish.publish(temporary, target);
+            return temporary;
         } catch (Throwable failure) {
-            try {
-                Files.deleteIfExists(temporary);
-            } catch (IOException left) {
-                failure.addSuppressed(left); // The next opening of the store clears it.
-            }
+            discard(temporary, failure);
             throw failure;
         }
-        Posix.syncDirectory(directory);
+    }
+
+    static void discard(Path temporary, Throwable failure) {
+        try {
+            Files.deleteIfExists(temporary);
+        } catch (IOException left) {
+            failure.addSuppressed(left); // The next opening of the store clears it.
+        }
     }
 
     private static Path parent(Path file) {

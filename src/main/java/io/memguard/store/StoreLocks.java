@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
 
 /**
  * Locks per secret: first among the threads here, then among processes by one byte of the lock file. The kernel frees a
@@ -37,24 +38,56 @@ final class StoreLocks implements AutoCloseable {
 
     /** Runs alone among all threads and processes that use the same stripe. */
     <T extends @org.jspecify.annotations.Nullable Object> T locked(int stripe, Task<T> task) throws IOException {
+        return locked(new int[] {stripe}, task);
+    }
+
+    /**
+     * Runs alone among all threads and processes that use one of these stripes.
+     *
+     * @param ascending each once; as everybody takes several in the same order, nobody waits in a circle
+     */
+    <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] ascending, Task<T> task) throws IOException {
         store.readLock().lock();
         try {
-            var lock = stripes[stripe % THREAD_LOCKS];
-            lock.lock();
+            int[] threads = threadLocks(ascending);
+            for (int lock : threads) {
+                stripes[lock].lock();
+            }
             try {
                 requireOpen();
-                Posix.lock(descriptor, stripe, 1, true);
-                try {
-                    return task.run();
-                } finally {
-                    Posix.unlock(descriptor, stripe, 1);
-                }
+                return lockedBytes(ascending, task);
             } finally {
-                lock.unlock();
+                for (int lock : threads) {
+                    stripes[lock].unlock();
+                }
             }
         } finally {
             store.readLock().unlock();
         }
+    }
+
+    private <T extends @org.jspecify.annotations.Nullable Object> T lockedBytes(int[] ascending, Task<T> task)
+            throws IOException {
+        int held = 0;
+        try {
+            while (held < ascending.length) {
+                Posix.lock(descriptor, ascending[held], 1, true);
+                held++;
+            }
+            return task.run();
+        } finally {
+            while (held > 0) {
+                Posix.unlock(descriptor, ascending[--held], 1);
+            }
+        }
+    }
+
+    /** Ascending, too: neighbours share a lock. */
+    private static int[] threadLocks(int[] ascending) {
+        return IntStream.of(ascending)
+                .map(stripe -> stripe / (STRIPES / THREAD_LOCKS))
+                .distinct()
+                .toArray();
     }
 
     /** Runs alone in the whole store. */
