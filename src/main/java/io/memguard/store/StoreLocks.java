@@ -17,6 +17,9 @@ final class StoreLocks implements AutoCloseable {
 
     private static final int THREAD_LOCKS = 1 << 10;
 
+    /** So many stripes are locked each by itself. */
+    private static final int SEPARATE = 32;
+
     private final int descriptor;
     private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
@@ -42,20 +45,30 @@ final class StoreLocks implements AutoCloseable {
     }
 
     /**
-     * Runs alone among all threads and processes that use one of these stripes.
+     * Runs alone among all threads and processes that use one of these stripes; of many, that use any stripe between the
+     * first and the last, since the kernel looks through all locks of a file at each call.
      *
      * @param ascending each once; as everybody takes several in the same order, nobody waits in a circle
      */
     <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] ascending, Task<T> task) throws IOException {
+        if (ascending.length <= SEPARATE) {
+            return locked(ascending, ascending, task);
+        }
+        return locked(new int[] {ascending[0]}, new int[] {ascending[ascending.length - 1]}, task);
+    }
+
+    /** Locks ranges of stripes, given by the first and the last of each. */
+    private <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] first, int[] last, Task<T> task)
+            throws IOException {
         store.readLock().lock();
         try {
-            int[] threads = threadLocks(ascending);
+            int[] threads = threadLocks(first, last);
             for (int lock : threads) {
                 stripes[lock].lock();
             }
             try {
                 requireOpen();
-                return lockedBytes(ascending, task);
+                return lockedBytes(first, last, task);
             } finally {
                 for (int lock : threads) {
                     stripes[lock].unlock();
@@ -66,26 +79,27 @@ final class StoreLocks implements AutoCloseable {
         }
     }
 
-    private <T extends @org.jspecify.annotations.Nullable Object> T lockedBytes(int[] ascending, Task<T> task)
+    private <T extends @org.jspecify.annotations.Nullable Object> T lockedBytes(int[] first, int[] last, Task<T> task)
             throws IOException {
         int held = 0;
         try {
-            while (held < ascending.length) {
-                Posix.lock(descriptor, ascending[held], 1, true);
+            while (held < first.length) {
+                Posix.lock(descriptor, first[held], last[held] - first[held] + 1L, true);
                 held++;
             }
             return task.run();
         } finally {
-            while (held > 0) {
-                Posix.unlock(descriptor, ascending[--held], 1);
+            while (held-- > 0) {
+                Posix.unlock(descriptor, first[held], last[held] - first[held] + 1L);
             }
         }
     }
 
     /** Ascending, too: neighbours share a lock. */
-    private static int[] threadLocks(int[] ascending) {
-        return IntStream.of(ascending)
-                .map(stripe -> stripe / (STRIPES / THREAD_LOCKS))
+    private static int[] threadLocks(int[] first, int[] last) {
+        int shared = STRIPES / THREAD_LOCKS;
+        return IntStream.range(0, first.length)
+                .flatMap(i -> IntStream.rangeClosed(first[i] / shared, last[i] / shared))
                 .distinct()
                 .toArray();
     }
