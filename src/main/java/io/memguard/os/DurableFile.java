@@ -1,6 +1,5 @@
 package io.memguard.os;
 
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,7 +65,8 @@ public final class DurableFile {
 
     /** Root may work on a service's store: what it makes there must stay readable for the service. */
     public static void giveToOwnerOf(Path directory, Path file) throws IOException {
-        if (Posix.effectiveUser() == 0) {
+        // Looking up the owner's name is slow, and needless where it is root, too.
+        if (Posix.effectiveUser() == 0 && (int) Files.getAttribute(directory, "unix:uid") != 0) {
             Files.setOwner(file, Files.getOwner(directory));
         }
     }
@@ -88,12 +88,12 @@ public final class DurableFile {
         Path temporary = directory.resolve(
                 prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
         try {
-            Files.createFile(temporary, OWNER_ONLY);
-            giveToOwnerOf(directory, temporary);
-            // A stream, unlike a channel, is not closed by an interrupt of its thread.
-            try (var out = new FileOutputStream(temporary.toFile())) {
-                out.write(content);
-                out.getFD().sync();
+            int descriptor = Posix.createNew(temporary);
+            try {
+                giveToOwnerOf(directory, temporary);
+                Posix.writeDurably(descriptor, temporary, content);
+            } finally {
+                Posix.closeQuietly(descriptor);
             }
             return temporary;
         } catch (Throwable failure) {
