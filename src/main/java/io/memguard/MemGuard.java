@@ -395,7 +395,10 @@ public final class MemGuard implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    /** Figures of the store; counts its files. */
+    /**
+     * Figures of the store, in a time that does not depend on how many values there are. Only the first call after a start
+     * of the machine, or after a process was killed while it stored, looks at every file.
+     */
     public Stats stats() {
         requireOpen();
         SecretStore.Totals totals = store.totals();

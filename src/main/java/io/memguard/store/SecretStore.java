@@ -31,6 +31,7 @@ public final class SecretStore implements AutoCloseable {
     private volatile FileSeal files;
     private final StoreLocks locks;
     private final Generations generations;
+    private final StoreTotals totals;
     private final long epoch;
     private final StoreInfo info;
     private final KeyEraser eraser;
@@ -47,6 +48,7 @@ public final class SecretStore implements AutoCloseable {
             FileSeal files,
             StoreLocks locks,
             Generations generations,
+            StoreTotals totals,
             StoreInfo info,
             KeyEraser eraser) {
         this.layout = layout;
@@ -54,10 +56,11 @@ public final class SecretStore implements AutoCloseable {
         this.files = files;
         this.locks = locks;
         this.generations = generations;
+        this.totals = totals;
         this.epoch = generations.ofStore();
         this.info = info;
         this.eraser = eraser;
-        this.writer = new ValueWriter(layout, locks, generations);
+        this.writer = new ValueWriter(layout, locks, generations, totals);
     }
 
     /** Goes on with another handle on the same key, and closes the one before. */
@@ -196,15 +199,7 @@ public final class SecretStore implements AutoCloseable {
 
     /** Deletes durably; false where there was nothing. */
     public boolean delete(SecretName name) {
-        return during(
-                ErrorCode.DELETE_FAILED,
-                "the secret could not be deleted",
-                () -> locks.locked(name.stripe(), () -> {
-                    generations.raise(name.stripe());
-                    boolean deleted = DurableFile.delete(layout.value(name.hex()));
-                    DurableFile.delete(layout.name(name.hex()));
-                    return deleted;
-                }));
+        return during(ErrorCode.DELETE_FAILED, "the secret could not be deleted", () -> writer.delete(name));
     }
 
     /**
@@ -256,16 +251,21 @@ public final class SecretStore implements AutoCloseable {
      */
     public record Totals(long items, long bytes) {}
 
-    /** Counts the files. */
+    /**
+     * How much is stored, in a time that does not depend on it: writers keep count. Only after a start of the machine, or
+     * after a writer was killed, all files are looked at once.
+     */
     public Totals totals() {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
-            long items = 0;
-            long bytes = 0;
-            for (String file : StoreDirectory.list(layout.directory(), StoreLayout::isValue)) {
-                items++;
-                bytes += layout.directory().resolve(file).toFile().length(); // 0 where it is just being deleted
+            if (!Files.isDirectory(layout.directory(), LinkOption.NOFOLLOW_LINKS)) {
+                throw new IOException(layout.directory() + " is gone");
             }
-            return new Totals(items, bytes);
+            Optional<Totals> known = totals.sum();
+            while (known.isEmpty()) {
+                FileCount.run(layout, locks, totals);
+                known = totals.sum();
+            }
+            return known.get();
         });
     }
 
@@ -282,6 +282,7 @@ public final class SecretStore implements AutoCloseable {
                 () -> locks.lockedWhole(() -> {
                     requireSameStore();
                     generations.raiseAll();
+                    totals.forget();
                     long values = 0;
                     var left = new ArrayList<String>();
                     for (String file : StoreDirectory.list(
