@@ -20,6 +20,7 @@ public final class Sodium {
 
     /** Fills with random bytes of the operating system. */
     public static void random(MemorySegment out) {
+        NativeLibraries.require(); // A key provider may be used by itself, and begins here.
         randombytes_buf(out, out.byteSize());
     }
 
