@@ -37,15 +37,22 @@ build() {
   mv "$root/target/.building" "$root/target/.built"
 }
 
-# Keeps the classes of a trial run in the form that the JVM maps at its start (class data sharing).
+# Keeps the classes of trial runs in the form that the JVM maps at its start (class data sharing). A static archive: a
+# dynamic one leaves out classes as old as picocli's, and with it the signature of a jar is verified at every start.
 share_classes() (
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   umask 077
+  number=0
   echo trial >"$work/passphrase"
-  trial() { "$jdk/bin/java" "${options[@]}" "$@" --dir "$work/store" --passphrase-file "$work/passphrase"; }
-  trial "${main[@]}" init
-  trial -XX:ArchiveClassesAtExit="$work/memguard.jsa" "${main[@]}" contains trial || true
+  for trial in init "store trial" "retrieve trial" "contains trial" list stats; do
+    # shellcheck disable=SC2086 # a command and its arguments
+    echo value | "$jdk/bin/java" "${options[@]}" -XX:DumpLoadedClassList="$work/$((++number)).list" "${main[@]}" $trial \
+      --dir "$work/store" --passphrase-file "$work/passphrase" || true
+  done
+  awk '!seen[$0]++' "$work"/*.list >"$work/classes"
+  "$jdk/bin/java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$work/classes" \
+    -XX:SharedArchiveFile="$work/memguard.jsa" "${main[@]}"
   chmod 644 "$work/memguard.jsa"
   mv "$work/memguard.jsa" "$root/target/memguard.jsa"
 ) </dev/null >/dev/null 2>&1

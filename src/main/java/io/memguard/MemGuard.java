@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -185,6 +186,40 @@ public final class MemGuard implements AutoCloseable {
         boolean cached = ready && cacheIfOpen(secret, value, generation);
         event.commit();
         return cached ? Status.DONE : Status.RUST_NOT_READY;
+    }
+
+    /**
+     * Stores many values durably, waiting for the disk once for up to a thousand of them. Each value is replaced
+     * atomically by itself and can be read by others as soon as it is; they are not one transaction. They go in the map's
+     * order. The buffers stay the caller's.
+     *
+     * @return {@link Status#DONE}; {@link Status#RUST_NOT_READY} where not all of them are in the cache
+     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} says how many, from the beginning of the map, are durable;
+     *     of the others the value before is unchanged; so storing all again is right. {@link ErrorCode#INVALID_ARGUMENTS}
+     *     as for {@link #store(String, SecretBuffer)}: nothing was stored
+     */
+    public Status storeAll(Map<String, SecretBuffer> values) {
+        return storeAll(BulkStore.ofBuffers(values));
+    }
+
+    /** The same with native memory, for more values than memory can be locked for; the segments stay the caller's to wipe. */
+    public Status storeAllSegments(Map<String, MemorySegment> values) {
+        return storeAll(BulkStore.ofSegments(values));
+    }
+
+    private Status storeAll(BulkStore values) {
+        requireOpen();
+        var event = new StoreEvent();
+        event.begin();
+        boolean ready = isReady();
+        boolean cached = values.write(
+                store,
+                (value, generation) -> ready
+                        && value.plaintext()
+                                .<Boolean>read(segment ->
+                                        cacheIfOpen(handle(value.text(), value.name()), segment, generation)));
+        event.commit();
+        return ready && cached ? Status.DONE : Status.RUST_NOT_READY;
     }
 
     /** What is durable by now must not fail any more where the cache is shut down or closed meanwhile. */
@@ -360,7 +395,10 @@ public final class MemGuard implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    /** Figures of the store; counts its files. */
+    /**
+     * Figures of the store, in a time that does not depend on how many values there are. Only the first call after a start
+     * of the machine, or after a process was killed while it stored, looks at every file.
+     */
     public Stats stats() {
         requireOpen();
         SecretStore.Totals totals = store.totals();
@@ -567,7 +605,7 @@ public final class MemGuard implements AutoCloseable {
         }
     }
 
-    private static void requireNative(MemorySegment value) {
+    static void requireNative(MemorySegment value) {
         requireValue(value);
         if (!value.isNative() || value.byteSize() > SecretBuffer.MAX_SIZE) {
             throw new MemGuardException(
@@ -575,7 +613,7 @@ public final class MemGuard implements AutoCloseable {
         }
     }
 
-    private static void requireValue(@Nullable Object value) {
+    static void requireValue(@Nullable Object value) {
         if (value == null) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a value is needed; an empty one is allowed");
         }

@@ -161,9 +161,9 @@ class ErrorCodesTest {
             return;
         }
         Path small = Files.createDirectory(temporary.resolve("small"));
-        run("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", small.toString());
+        run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "none", small.toString());
         try (var full = MemGuard.at(small).keys(new FixedKeys(1)).open();
-                var large = Secrets.random(2_000_000, 1);
+                var large = Secrets.random(5_000_000, 1);
                 var value = Secrets.text("kept")) {
             full.store("a", value);
             var error = assertThrows(MemGuardException.class, () -> full.store("a", large));

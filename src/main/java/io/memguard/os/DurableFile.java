@@ -1,6 +1,5 @@
 package io.memguard.os;
 
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,33 +65,49 @@ public final class DurableFile {
 
     /** Root may work on a service's store: what it makes there must stay readable for the service. */
     public static void giveToOwnerOf(Path directory, Path file) throws IOException {
-        if (Posix.effectiveUser() == 0) {
+        // Looking up the owner's name is slow, and needless where it is root, too.
+        if (Posix.effectiveUser() == 0 && (int) Files.getAttribute(directory, "unix:uid") != 0) {
             Files.setOwner(file, Files.getOwner(directory));
         }
     }
 
     private static void write(Path target, byte[] content, String prefix, Publish publish) throws IOException {
         Path directory = parent(target);
-        Path temporary = directory.resolve(
-                prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
+        Path temporary = prepare(directory, content, prefix);
         try {
-            Files.createFile(temporary, OWNER_ONLY);
-            giveToOwnerOf(directory, temporary);
-            // A stream, unlike a channel, is not closed by an interrupt of its thread.
-            try (var out = new FileOutputStream(temporary.toFile())) {
-                out.write(content);
-                out.getFD().sync();
-            }
             publish.publish(temporary, target);
         } catch (Throwable failure) {
-            try {
-                Files.deleteIfExists(temporary);
-            } catch (IOException left) {
-                failure.addSuppressed(left); // The next opening of the store clears it.
-            }
+            discard(temporary, failure);
             throw failure;
         }
         Posix.syncDirectory(directory);
+    }
+
+    /** Writes a temporary file that is durable when this returns; leaves none where it fails. */
+    static Path prepare(Path directory, byte[] content, String prefix) throws IOException {
+        Path temporary = directory.resolve(
+                prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
+        try {
+            int descriptor = Posix.createNew(temporary);
+            try {
+                giveToOwnerOf(directory, temporary);
+                Posix.writeDurably(descriptor, temporary, content);
+            } finally {
+                Posix.closeQuietly(descriptor);
+            }
+            return temporary;
+        } catch (Throwable failure) {
+            discard(temporary, failure);
+            throw failure;
+        }
+    }
+
+    static void discard(Path temporary, Throwable failure) {
+        try {
+            Files.deleteIfExists(temporary);
+        } catch (IOException left) {
+            failure.addSuppressed(left); // The next opening of the store clears it.
+        }
     }
 
     private static Path parent(Path file) {

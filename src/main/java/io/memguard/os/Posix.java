@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 
 /**
@@ -19,6 +20,7 @@ import java.nio.file.Path;
  */
 public final class Posix {
     private static final int INTERRUPTED = 4; // EINTR
+    private static final int DENIED = 13; // EACCES
     private static final int OWNER_READ_WRITE = 0600;
 
     private static final Linker LINKER = Linker.nativeLinker();
@@ -34,6 +36,7 @@ public final class Posix {
             CAPTURE,
             Linker.Option.firstVariadicArg(2));
     private static final MethodHandle FSYNC = LINKER.downcallHandle(fsync$address(), fsync$descriptor(), CAPTURE);
+    private static final MethodHandle WRITE = LINKER.downcallHandle(write$address(), write$descriptor(), CAPTURE);
     private static final MethodHandle FCNTL = LINKER.downcallHandle(
             fcntl.address(),
             FunctionDescriptor.of(
@@ -56,6 +59,34 @@ public final class Posix {
     /** Opens a file or a device for reading and writing. */
     static int openExisting(Path file) throws IOException {
         return openAt(file, O_RDWR() | O_CLOEXEC());
+    }
+
+    /** Makes a file of mode 0600 where there was none, and opens it. */
+    static int createNew(Path file) throws IOException {
+        return openAt(file, O_RDWR() | O_CREAT() | O_EXCL() | O_CLOEXEC() | O_NOFOLLOW());
+    }
+
+    /** Writes at the descriptor's place, and waits until it is durable. */
+    static void writeDurably(int descriptor, Path file, byte[] content) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var state = arena.allocate(STATE);
+            var rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
+            while (rest.byteSize() > 0) {
+                long written = (long) WRITE.invokeExact(state, descriptor, rest, rest.byteSize());
+                if (written >= 0) {
+                    rest = rest.asSlice(written);
+                } else if (state.get(ValueLayout.JAVA_INT, ERRNO) != INTERRUPTED) {
+                    throw failure("write", file, state);
+                }
+            }
+            if ((int) FSYNC.invokeExact(state, descriptor) != 0) {
+                throw failure("fsync", file, state);
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** Closes a descriptor; a failure has no consequence that the caller could act on. */
@@ -109,7 +140,7 @@ public final class Posix {
                     return true;
                 }
                 int error = state.get(ValueLayout.JAVA_INT, ERRNO);
-                if (error == 11 || error == 13) { // EAGAIN, EACCES: held by somebody else
+                if (error == 11 || error == DENIED) { // EAGAIN or EACCES: held by somebody else
                     return false;
                 }
                 if (error != INTERRUPTED) {
@@ -140,7 +171,10 @@ public final class Posix {
     }
 
     private static IOException failure(String call, Path file, MemorySegment state) {
-        return new IOException(call + " " + file + ": " + text(state.get(ValueLayout.JAVA_INT, ERRNO)));
+        int error = state.get(ValueLayout.JAVA_INT, ERRNO);
+        return error == DENIED
+                ? new AccessDeniedException(file.toString())
+                : new IOException(call + " " + file + ": " + text(error));
     }
 
     private static String text(int error) {

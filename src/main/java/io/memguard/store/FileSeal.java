@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.util.Base64;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,20 @@ final class FileSeal {
             var plaintext = room.asSlice(0, sealed.length - StoreKey.OVERHEAD);
             return authentic ? new Opened<>(true, use.use(plaintext)) : new Opened<R>(false, null);
         });
+    }
+
+    /** A sealed text as it stands in a file. */
+    static byte[] encode(byte[] sealed) {
+        return Base64.getEncoder().encode(sealed);
+    }
+
+    /** What is not Base64 becomes something that never verifies. */
+    static byte[] decode(byte[] file) {
+        try {
+            return Base64.getDecoder().decode(file);
+        } catch (IllegalArgumentException e) {
+            return new byte[0];
+        }
     }
 
     private MemorySegment aad(Arena arena, Purpose purpose, byte[] place) {

@@ -1,15 +1,7 @@
 package io.memguard.store;
 
-import io.memguard.os.DurableFile;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.VarHandle;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.Set;
 
 /**
  * A mapped file of counters, one per stripe: a writer in any process raises the stripe's counter before it replaces the
@@ -20,37 +12,22 @@ final class Generations {
     /** The number of the store itself: raised when the store is removed or its key changes. */
     private static final int STORE = StoreLocks.STRIPES;
 
-    private static final long SIZE = (StoreLocks.STRIPES + 1L) * Long.BYTES;
-    private static final VarHandle COUNTER = ValueLayout.JAVA_LONG.varHandle();
+    private final MappedCounters counters;
 
-    private final MemorySegment counters;
-
-    private Generations(MemorySegment counters) {
+    private Generations(MappedCounters counters) {
         this.counters = counters;
     }
 
-    /** Maps the file, made where it is missing. The mapping is unmapped by the collector once nobody can reach it. */
     static Generations open(Path file) throws IOException {
-        try (var channel = FileChannel.open(
-                file,
-                Set.of(
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.READ,
-                        StandardOpenOption.WRITE,
-                        java.nio.file.LinkOption.NOFOLLOW_LINKS),
-                DurableFile.OWNER_ONLY)) {
-            DurableFile.giveToOwnerOf(file.resolveSibling(""), file);
-            // Mapping beyond the end makes the file longer, with zeros.
-            return new Generations(channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE, Arena.ofAuto()));
-        }
+        return new Generations(MappedCounters.open(file, StoreLocks.STRIPES + 1));
     }
 
     long get(int stripe) {
-        return (long) COUNTER.getAcquire(counters, stripe * (long) Long.BYTES);
+        return counters.get(stripe);
     }
 
     void raise(int stripe) {
-        COUNTER.getAndAdd(counters, stripe * (long) Long.BYTES, 1L);
+        counters.add(stripe, 1);
     }
 
     long ofStore() {

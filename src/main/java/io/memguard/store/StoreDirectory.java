@@ -5,6 +5,7 @@ import io.memguard.MemGuardException;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /** Makes and checks the directory of a store: a real directory, the owner's only. */
@@ -70,17 +72,21 @@ final class StoreDirectory {
     /** The names of the files that match; a directory that can't be listed throws. */
     static List<String> list(Path folder, Predicate<String> filter) throws IOException {
         var names = new ArrayList<String>();
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-            for (Path file : files) {
-                String name = String.valueOf(file.getFileName());
-                if (filter.test(name)) {
-                    names.add(name);
-                }
+        forEach(folder, name -> {
+            if (filter.test(name)) {
+                names.add(name);
             }
-        } catch (java.nio.file.DirectoryIteratorException e) {
+        });
+        return names;
+    }
+
+    /** Goes through the names of all files, of which there may be millions. */
+    static void forEach(Path folder, Consumer<String> use) throws IOException {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+            files.forEach(file -> use.accept(String.valueOf(file.getFileName())));
+        } catch (DirectoryIteratorException e) {
             throw e.getCause();
         }
-        return names;
     }
 
     private static MemGuardException unsafe(Path path, String what, String mend) {

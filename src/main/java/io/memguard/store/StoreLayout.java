@@ -30,6 +30,10 @@ record StoreLayout(Path directory) {
         return directory.resolve("store.generations");
     }
 
+    Path totals() {
+        return directory.resolve("store.totals");
+    }
+
     Path value(String hex) {
         return directory.resolve(PREFIX + hex + VALUE);
     }
@@ -40,6 +44,11 @@ record StoreLayout(Path directory) {
 
     static boolean isValue(String file) {
         return hex(file, VALUE).isPresent();
+    }
+
+    /** The lock of the value in a file, which {@link #isValue}. */
+    static int stripeOfValue(String file) {
+        return HexFormat.fromHexDigits(file, PREFIX.length(), PREFIX.length() + 4);
     }
 
     /** The hash in the name of a file that belongs to a secret. */
@@ -72,6 +81,7 @@ record StoreLayout(Path directory) {
             return Optional.empty();
         }
         String hex = file.substring(PREFIX.length(), PREFIX.length() + HEX);
-        return hex.matches("[0-9a-f]+") ? Optional.of(hex) : Optional.empty();
+        boolean digits = hex.chars().allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+        return digits ? Optional.of(hex) : Optional.empty();
     }
 }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
 
 /**
  * Locks per secret: first among the threads here, then among processes by one byte of the lock file. The kernel frees a
@@ -15,6 +16,9 @@ final class StoreLocks implements AutoCloseable {
     static final int STRIPES = 1 << 16;
 
     private static final int THREAD_LOCKS = 1 << 10;
+
+    /** So many stripes are locked each by itself. */
+    private static final int SEPARATE = 32;
 
     private final int descriptor;
     private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
@@ -37,24 +41,67 @@ final class StoreLocks implements AutoCloseable {
 
     /** Runs alone among all threads and processes that use the same stripe. */
     <T extends @org.jspecify.annotations.Nullable Object> T locked(int stripe, Task<T> task) throws IOException {
+        return locked(new int[] {stripe}, task);
+    }
+
+    /**
+     * Runs alone among all threads and processes that use one of these stripes; of many, that use any stripe between the
+     * first and the last, since the kernel looks through all locks of a file at each call.
+     *
+     * @param ascending each once; as everybody takes several in the same order, nobody waits in a circle
+     */
+    <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] ascending, Task<T> task) throws IOException {
+        if (ascending.length <= SEPARATE) {
+            return locked(ascending, ascending, task);
+        }
+        return locked(new int[] {ascending[0]}, new int[] {ascending[ascending.length - 1]}, task);
+    }
+
+    /** Locks ranges of stripes, given by the first and the last of each. */
+    private <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] first, int[] last, Task<T> task)
+            throws IOException {
         store.readLock().lock();
         try {
-            var lock = stripes[stripe % THREAD_LOCKS];
-            lock.lock();
+            int[] threads = threadLocks(first, last);
+            for (int lock : threads) {
+                stripes[lock].lock();
+            }
             try {
                 requireOpen();
-                Posix.lock(descriptor, stripe, 1, true);
-                try {
-                    return task.run();
-                } finally {
-                    Posix.unlock(descriptor, stripe, 1);
-                }
+                return lockedBytes(first, last, task);
             } finally {
-                lock.unlock();
+                for (int lock : threads) {
+                    stripes[lock].unlock();
+                }
             }
         } finally {
             store.readLock().unlock();
         }
+    }
+
+    private <T extends @org.jspecify.annotations.Nullable Object> T lockedBytes(int[] first, int[] last, Task<T> task)
+            throws IOException {
+        int held = 0;
+        try {
+            while (held < first.length) {
+                Posix.lock(descriptor, first[held], last[held] - first[held] + 1L, true);
+                held++;
+            }
+            return task.run();
+        } finally {
+            while (held-- > 0) {
+                Posix.unlock(descriptor, first[held], last[held] - first[held] + 1L);
+            }
+        }
+    }
+
+    /** Ascending, too: neighbours share a lock. */
+    private static int[] threadLocks(int[] first, int[] last) {
+        int shared = STRIPES / THREAD_LOCKS;
+        return IntStream.range(0, first.length)
+                .flatMap(i -> IntStream.rangeClosed(first[i] / shared, last[i] / shared))
+                .distinct()
+                .toArray();
     }
 
     /** Runs alone in the whole store. */

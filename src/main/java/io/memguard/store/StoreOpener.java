@@ -98,7 +98,9 @@ public final class StoreOpener {
             throw StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + parent, e);
         }
         if (made.isPresent()) {
-            return assemble(made.get().metadata(), made.get().key());
+            var store = assemble(made.get().metadata(), made.get().key());
+            store.totals(); // Counts from the beginning.
+            return store;
         }
         return open(mode);
     }
@@ -144,16 +146,21 @@ public final class StoreOpener {
             var generations = Generations.open(layout.generations());
             var locks = new StoreLocks(layout.lock());
             try {
+                var totals = StoreTotals.open(layout.totals(), locks);
                 var store = new SecretStore(
                         layout,
                         key,
                         seal,
                         locks,
                         generations,
+                        totals,
                         info(metadata),
                         () -> provider.erase(context(metadata), metadata.keys()));
                 requireStill(metadata);
-                clearTemporaries(locks);
+                if (!totals.isClear()) {
+                    totals.setClear(true); // Before looking: a writer may be killed meanwhile.
+                    clearTemporaries(locks);
+                }
                 return store;
             } catch (Throwable failure) {
                 locks.close();

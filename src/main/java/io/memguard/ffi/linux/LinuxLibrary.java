@@ -50,6 +50,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int O_CREAT() {
         return O_CREAT;
     }
+    private static final int O_EXCL = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define O_EXCL 128
+     * }
+     */
+    public static int O_EXCL() {
+        return O_EXCL;
+    }
     private static final int F_OFD_SETLK = (int)37L;
     /**
      * {@snippet lang=c :

@@ -10,7 +10,7 @@ import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.security.KeyStore;
 import java.security.Provider;
-import javax.crypto.spec.SecretKeySpec;
+import java.util.Optional;
 import org.bouncycastle.crypto.util.PBKDF2Config;
 import org.bouncycastle.jcajce.BCFKSLoadStoreParameter;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
@@ -22,19 +22,21 @@ import org.bouncycastle.jce.provider.BouncyCastleProvider;
 final class Container {
     private static final String ALIAS = "memguard-store-key";
 
-    /** Not registered with the JVM: whose choice of providers is the application's. */
-    private static final Provider PROVIDER = new BouncyCastleProvider();
+    /** Loaded only where it is needed, and not registered: the choice of providers is the application's. */
+    private static final class Jca {
+        static final Provider PROVIDER = new BouncyCastleProvider();
+    }
 
     private Container() {}
 
     /** The container's bytes with one wrapped key. */
     static byte[] write(byte[] wrapped, char[] password) {
         try {
-            var store = KeyStore.getInstance("BCFKS", PROVIDER);
+            var store = KeyStore.getInstance("BCFKS", Jca.PROVIDER);
             store.load(null, null);
-            store.setKeyEntry(ALIAS, new SecretKeySpec(wrapped, "AES"), password, null);
-            var out = new ByteArrayOutputStream();
             // The password is 256 random bits already: stretching it again would only make opening slow.
+            store.setKeyEntry(ALIAS, new LightContainer(password).entry(wrapped), null);
+            var out = new ByteArrayOutputStream();
             store.store(new BCFKSLoadStoreParameter.Builder(out, password)
                     .withStorePBKDFConfig(new PBKDF2Config.Builder()
                             .withPRF(PBKDF2Config.PRF_SHA512)
@@ -52,9 +54,22 @@ final class Container {
 
     /** The wrapped key in a container. */
     static byte[] read(byte[] container, char[] password, Path file) {
+        Optional<byte[]> wrapped;
+        try {
+            wrapped = new LightContainer(password).read(container, ALIAS);
+        } catch (LightContainer.UnknownKind e) {
+            return readByProvider(container, password, file);
+        } catch (IOException | RuntimeException e) {
+            throw replaced(file, e);
+        }
+        return wrapped.orElseThrow(() -> replaced(file, null));
+    }
+
+    /** Whatever else is a BCFKS container; slowly. */
+    private static byte[] readByProvider(byte[] container, char[] password, Path file) {
         Key key;
         try {
-            var store = KeyStore.getInstance("BCFKS", PROVIDER);
+            var store = KeyStore.getInstance("BCFKS", Jca.PROVIDER);
             store.load(new ByteArrayInputStream(container), password);
             key = store.getKey(ALIAS, password);
         } catch (GeneralSecurityException | IOException | RuntimeException e) {

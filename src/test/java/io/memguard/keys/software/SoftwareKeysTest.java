@@ -167,6 +167,32 @@ class SoftwareKeysTest {
     }
 
     @Test
+    void containersWithAStretchedEntryOrAnotherCipherOpen() throws Exception {
+        char[] password = "0123456789abcdef".toCharArray();
+        byte[] wrapped = new byte[60];
+        java.util.Arrays.fill(wrapped, (byte) 7);
+        var kinds = org.bouncycastle.jcajce.BCFKSLoadStoreParameter.EncryptionAlgorithm.values();
+        for (var kind : kinds) {
+            var store = java.security.KeyStore.getInstance(
+                    "BCFKS", new org.bouncycastle.jce.provider.BouncyCastleProvider());
+            store.load(new org.bouncycastle.jcajce.BCFKSLoadStoreParameter.Builder()
+                    .withStoreEncryptionAlgorithm(kind)
+                    .build());
+            var key = new javax.crypto.spec.SecretKeySpec(wrapped, "AES");
+            store.setKeyEntry("memguard-store-key", key, password, null); // 51,200 rounds, as the first version did
+            var out = new java.io.ByteArrayOutputStream();
+            store.store(new org.bouncycastle.jcajce.BCFKSLoadStoreParameter.Builder(out, password)
+                    .withStoreEncryptionAlgorithm(kind)
+                    .build());
+            assertArrayEquals(wrapped, Container.read(out.toByteArray(), password, Path.of("container")));
+            assertCode(
+                    ErrorCode.KEY_INVALID,
+                    () -> Container.read(out.toByteArray(), "another".toCharArray(), Path.of("container")));
+        }
+        assertArrayEquals(wrapped, Container.read(Container.write(wrapped, password), password, Path.of("container")));
+    }
+
+    @Test
     void theContainerIsAKeyStoreThatBouncyCastleOpens() throws Exception {
         keys("one").create(store).key().close();
         byte[] file = Files.readAllBytes(container());

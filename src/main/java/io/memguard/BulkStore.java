@@ -1,0 +1,111 @@
+package io.memguard;
+
+import io.memguard.store.SecretName;
+import io.memguard.store.SecretStore;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+
+/** Values on their way to disk in groups; see {@link MemGuard#storeAll}. */
+final class BulkStore {
+    // A group's locks are held while the disk works, and its files lie in memory, encrypted.
+    private static final int GROUP_VALUES = 1000;
+    private static final long GROUP_BYTES = 16L << 20;
+
+    /** Where a value lies: in a buffer that is opened for each use, or in memory of the caller. */
+    interface Plaintext {
+        <R> R read(Borrower<R, RuntimeException> use);
+    }
+
+    record Value(String text, SecretName name, Plaintext plaintext) {}
+
+    /** What comes after a value is durable; false where it is not in the cache then. */
+    @FunctionalInterface
+    interface Stored {
+        boolean stored(Value value, long generation);
+    }
+
+    private final List<Value> values;
+
+    private BulkStore(List<Value> values) {
+        this.values = values;
+    }
+
+    static BulkStore ofBuffers(Map<String, SecretBuffer> values) {
+        return of(values, buffer -> {
+            MemGuard.requireValue(buffer);
+            return new Plaintext() {
+                @Override
+                public <R> R read(Borrower<R, RuntimeException> use) {
+                    return buffer.<R, RuntimeException>read(use);
+                }
+            };
+        });
+    }
+
+    static BulkStore ofSegments(Map<String, MemorySegment> values) {
+        return of(values, segment -> {
+            MemGuard.requireNative(segment);
+            return new Plaintext() {
+                @Override
+                public <R> R read(Borrower<R, RuntimeException> use) {
+                    return use.use(segment);
+                }
+            };
+        });
+    }
+
+    /** Checks all before the first one is stored. */
+    private static <V> BulkStore of(Map<String, V> values, Function<V, Plaintext> plaintext) {
+        MemGuard.requireValue(values);
+        var all = new ArrayList<Value>();
+        values.forEach((text, value) -> all.add(new Value(text, SecretName.of(text), plaintext.apply(value))));
+        return new BulkStore(all);
+    }
+
+    /** Writes all; true where everyone was put into the cache, too. */
+    boolean write(SecretStore store, Stored stored) {
+        int durable = 0;
+        boolean cached = true;
+        try {
+            while (durable < values.size()) {
+                int begin = durable;
+                SecretStore.Written written = store.writeAll(group(store, begin));
+                durable += written.generations().size();
+                for (int i = begin; i < durable; i++) {
+                    cached &= stored.stored(values.get(i), written.generations().get(i - begin));
+                }
+                if (written.failure().isPresent()) {
+                    throw SecretStore.notStored(written.failure().get());
+                }
+            }
+        } catch (MemGuardException | IllegalStateException e) {
+            throw durable == 0 ? e : partly(durable, e);
+        }
+        return cached;
+    }
+
+    private List<SecretStore.NewValue> group(SecretStore store, int begin) {
+        var group = new ArrayList<SecretStore.NewValue>();
+        long bytes = 0;
+        for (int i = begin; i < values.size() && group.size() < GROUP_VALUES && bytes < GROUP_BYTES; i++) {
+            Value value = values.get(i);
+            var sealed = value.plaintext().<SecretStore.NewValue>read(segment -> store.seal(value.name(), segment));
+            group.add(sealed);
+            bytes += sealed.size();
+        }
+        return group;
+    }
+
+    private MemGuardException partly(int durable, RuntimeException cause) {
+        return new MemGuardException(
+                ErrorCode.STORE_FAILED,
+                durable + " of " + values.size()
+                        + " values are stored durably, in the order of the map; the others are "
+                        + "unchanged; store all again ("
+                        + cause.getMessage() + ")",
+                cause);
+    }
+}

@@ -1,0 +1,48 @@
+package io.memguard.store;
+
+import java.io.IOException;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+
+/** Counts the files of those stripes whose count is unknown: after a start of the machine, or after a killed writer. */
+final class FileCount {
+    private final long[] items = new long[StoreLocks.STRIPES];
+    private final long[] bytes = new long[StoreLocks.STRIPES];
+
+    private FileCount(StoreLayout layout, IntPredicate wanted) throws IOException {
+        StoreDirectory.forEach(layout.directory(), file -> {
+            if (StoreLayout.isValue(file)) {
+                int stripe = StoreLayout.stripeOfValue(file);
+                if (wanted.test(stripe)) {
+                    items[stripe]++;
+                    bytes[stripe] += layout.directory().resolve(file).toFile().length(); // 0: just being deleted
+                }
+            }
+        });
+    }
+
+    /** First without locks; then those stripes that somebody changed meanwhile, under their locks. */
+    static void run(StoreLayout layout, StoreLocks locks, StoreTotals totals) throws IOException {
+        long[] versions = IntStream.range(0, StoreLocks.STRIPES)
+                .mapToLong(totals::version)
+                .toArray();
+        var count = new FileCount(layout, stripe -> !totals.isCounted(stripe));
+        int[] changed = locks.lockedWhole(() -> IntStream.range(0, StoreLocks.STRIPES)
+                .filter(stripe -> !totals.isCounted(stripe))
+                .filter(stripe -> totals.version(stripe) != versions[stripe] || !count.set(totals, stripe))
+                .toArray());
+        if (changed.length > 0) {
+            var wanted = IntStream.of(changed).boxed().collect(java.util.stream.Collectors.toSet());
+            locks.locked(changed, () -> {
+                var exact = new FileCount(layout, wanted::contains);
+                IntStream.of(changed).forEach(stripe -> exact.set(totals, stripe));
+                return null;
+            });
+        }
+    }
+
+    private boolean set(StoreTotals totals, int stripe) {
+        totals.set(stripe, new SecretStore.Totals(items[stripe], bytes[stripe]));
+        return true;
+    }
+}

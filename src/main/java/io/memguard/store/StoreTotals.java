@@ -1,0 +1,183 @@
+package io.memguard.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * How many values there are, and how long their files: one count per stripe in a mapped file, so that nobody has to list
+ * a million files. Writers change a stripe's count under its lock and mark it busy meanwhile. A mark that stands although
+ * the lock is free was left by a killed writer: that stripe is counted anew, and its temporary file is cleared.
+ *
+ * <p>What the file says is believed only within one run of the machine, and only in the file that it was written to: a
+ * power cut or a copy of the folder makes all counts unknown.
+ */
+final class StoreTotals {
+    private static final long BUSY = 1;
+    private static final long COUNTED = 2;
+    private static final long VERSION = 4; // The rest of a stripe's state: raised with each change.
+
+    // The file: a head, then three numbers for each stripe.
+    private static final int BOOT = 0;
+    private static final int FILE = 2;
+    private static final int CLEAR = 3;
+    private static final int HEAD = 4;
+    private static final int STATE = 0;
+    private static final int ITEMS = 1;
+    private static final int BYTES = 2;
+    private static final int FIELDS = 3;
+    private static final int LENGTH = HEAD + FIELDS * StoreLocks.STRIPES;
+
+    private final MappedCounters counters;
+    private final StoreLocks locks;
+    private final long file;
+    private final BootId boot;
+
+    private StoreTotals(MappedCounters counters, StoreLocks locks, long file, BootId boot) {
+        this.counters = counters;
+        this.locks = locks;
+        this.file = file;
+        this.boot = boot;
+    }
+
+    static StoreTotals open(Path path, StoreLocks locks) throws IOException {
+        if (path.toFile().length() < (long) LENGTH * Long.BYTES) {
+            locks.lockedWhole(() -> {
+                MappedCounters.reserve(path, LENGTH);
+                return null;
+            });
+        }
+        var counters = MappedCounters.open(path, LENGTH);
+        var totals = new StoreTotals(counters, locks, (long) Files.getAttribute(path, "unix:ino"), BootId.current());
+        if (!totals.isBelievable()) {
+            locks.lockedWhole(() -> {
+                if (!totals.isBelievable()) {
+                    totals.forget();
+                }
+                return null;
+            });
+        }
+        return totals;
+    }
+
+    private boolean isBelievable() {
+        return counters.get(BOOT) == boot.high() && counters.get(BOOT + 1) == boot.low() && counters.get(FILE) == file;
+    }
+
+    /** Makes all counts unknown; under the lock of the whole store. */
+    void forget() {
+        setClear(false);
+        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+            setState(stripe, (state(stripe) & -VERSION) + VERSION);
+        }
+        counters.set(BOOT, boot.high());
+        counters.set(BOOT + 1, boot.low());
+        counters.set(FILE, file);
+    }
+
+    /** Whether no writer left a temporary file behind, as far as is known. */
+    boolean isClear() throws IOException {
+        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+            if ((state(stripe) & BUSY) != 0) {
+                int busy = stripe;
+                locks.ifFree(stripe, () -> {
+                    recover(busy);
+                    return null;
+                });
+            }
+        }
+        return counters.get(CLEAR) != 0;
+    }
+
+    void setClear(boolean clear) {
+        counters.set(CLEAR, clear ? 1 : 0);
+    }
+
+    /** What a killed writer left; under the stripe's lock, where a mark can't be a living writer's. */
+    private void recover(int stripe) {
+        if ((state(stripe) & BUSY) != 0) {
+            setClear(false);
+            setState(stripe, (state(stripe) & -VERSION) + VERSION);
+        }
+    }
+
+    /** From here on, until {@link #end}, the files of this stripe may change; under its lock. */
+    void begin(int stripe) {
+        recover(stripe);
+        setState(stripe, state(stripe) + VERSION + BUSY);
+    }
+
+    /** Counts a change, between {@link #begin} and {@link #end}. */
+    void add(int stripe, long items, long bytes) {
+        counters.add(index(stripe, ITEMS), items);
+        counters.add(index(stripe, BYTES), bytes);
+    }
+
+    void end(int stripe) {
+        setState(stripe, state(stripe) + VERSION - BUSY);
+    }
+
+    /** A number that is the same only as long as nobody changes the stripe; 0 while somebody does. */
+    long version(int stripe) {
+        long state = state(stripe);
+        return (state & BUSY) != 0 ? 0 : (state & -VERSION) + VERSION;
+    }
+
+    /** Whether a stripe has a count. */
+    boolean isCounted(int stripe) {
+        return (state(stripe) & COUNTED) != 0;
+    }
+
+    /** Sets a count, under the stripe's lock. */
+    void set(int stripe, SecretStore.Totals count) {
+        recover(stripe);
+        counters.set(index(stripe, ITEMS), count.items());
+        counters.set(index(stripe, BYTES), count.bytes());
+        setState(stripe, ((state(stripe) & -VERSION) + VERSION) | COUNTED);
+    }
+
+    /** All counts together; nothing where one is unknown. */
+    Optional<SecretStore.Totals> sum() throws IOException {
+        long items = 0;
+        long bytes = 0;
+        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+            var count = get(stripe);
+            if (count.isEmpty()) {
+                return Optional.empty();
+            }
+            items += count.get().items();
+            bytes += count.get().bytes();
+        }
+        return Optional.of(new SecretStore.Totals(items, bytes));
+    }
+
+    /** A stripe's count at one moment, where it is known; waits for a writer that is at it. */
+    private Optional<SecretStore.Totals> get(int stripe) throws IOException {
+        long before = state(stripe);
+        var count = read(stripe);
+        if ((before & BUSY) != 0 || state(stripe) != before) {
+            return locks.locked(stripe, () -> {
+                recover(stripe);
+                return isCounted(stripe) ? Optional.of(read(stripe)) : Optional.empty();
+            });
+        }
+        return (before & COUNTED) != 0 ? Optional.of(count) : Optional.empty();
+    }
+
+    private SecretStore.Totals read(int stripe) {
+        return new SecretStore.Totals(counters.get(index(stripe, ITEMS)), counters.get(index(stripe, BYTES)));
+    }
+
+    private long state(int stripe) {
+        return counters.get(index(stripe, STATE));
+    }
+
+    private void setState(int stripe, long state) {
+        counters.set(index(stripe, STATE), state);
+    }
+
+    private static int index(int stripe, int field) {
+        return HEAD + FIELDS * stripe + field;
+    }
+}

@@ -1,0 +1,137 @@
+package io.memguard.store;
+
+import io.memguard.os.DurableFile;
+import io.memguard.os.DurableGroup;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/** Puts the files of values in place, one or many at once: names first, then values, each old or new at any moment. */
+final class ValueWriter {
+    private final StoreLayout layout;
+    private final StoreLocks locks;
+    private final Generations generations;
+    private final StoreTotals totals;
+
+    ValueWriter(StoreLayout layout, StoreLocks locks, Generations generations, StoreTotals totals) {
+        this.layout = layout;
+        this.locks = locks;
+        this.generations = generations;
+        this.totals = totals;
+    }
+
+    /**
+     * Writes values of different names, all under their locks.
+     *
+     * @param before runs under the locks, and may refuse by an exception
+     * @throws IOException where nothing was changed, or where it is not known what is durable
+     */
+    SecretStore.Written write(FileSeal seal, List<SecretStore.NewValue> values, Runnable before) throws IOException {
+        int[] stripes = values.stream()
+                .mapToInt(value -> value.name().stripe())
+                .sorted()
+                .distinct()
+                .toArray();
+        return locks.locked(stripes, () -> {
+            before.run();
+            return counted(
+                    stripes, values.stream().map(SecretStore.NewValue::name).toList(), () -> replace(seal, values));
+        });
+    }
+
+    /** Deletes a value, then its name; false where there was none. */
+    boolean delete(SecretName name) throws IOException {
+        return locks.locked(name.stripe(), () -> {
+            generations.raise(name.stripe());
+            return counted(new int[] {name.stripe()}, List.of(name), () -> {
+                boolean deleted = DurableFile.delete(layout.value(name.hex()));
+                DurableFile.delete(layout.name(name.hex()));
+                return deleted;
+            });
+        });
+    }
+
+    /** Counts what a change of these values does to the totals, also where it fails. */
+    private <T> T counted(int[] stripes, List<SecretName> names, StoreLocks.Task<T> change) throws IOException {
+        IntStream.of(stripes).forEach(totals::begin);
+        long[] before = lengths(names);
+        try {
+            return change.run();
+        } catch (Throwable failure) {
+            totals.setClear(false); // It may have been impossible to delete a temporary file.
+            throw failure;
+        } finally {
+            long[] after = lengths(names);
+            for (int i = 0; i < after.length; i++) {
+                totals.add(names.get(i).stripe(), Long.signum(after[i]) - Long.signum(before[i]), after[i] - before[i]);
+            }
+            IntStream.of(stripes).forEach(totals::end);
+        }
+    }
+
+    /** Of their files; 0 where there is none, as no file is empty. */
+    private long[] lengths(List<SecretName> names) {
+        return names.stream()
+                .mapToLong(name -> layout.value(name.hex()).toFile().length())
+                .toArray();
+    }
+
+    private SecretStore.Written replace(FileSeal seal, List<SecretStore.NewValue> values) throws IOException {
+        List<DurableGroup.NewFile> files = newNames(seal, values);
+        int names = files.size();
+        for (var value : values) {
+            files.add(file(layout.value(value.name().hex()), value.name(), value.file()));
+        }
+        try (var group = DurableGroup.prepare(layout.directory(), files)) {
+            for (int i = 0; i < names; i++) {
+                group.publishNext();
+            }
+            if (names > 0) {
+                group.sync(); // A value is never without its name.
+            }
+            return publish(group, values);
+        }
+    }
+
+    private List<DurableGroup.NewFile> newNames(FileSeal seal, List<SecretStore.NewValue> values) {
+        var files = new ArrayList<DurableGroup.NewFile>();
+        for (var value : values) {
+            SecretName name = value.name();
+            var target = layout.name(name.hex());
+            if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+                byte[] sealed = seal.seal(FileSeal.Purpose.NAME, name.hash(), name.utf8());
+                files.add(file(target, name, FileSeal.encode(sealed)));
+            }
+        }
+        return files;
+    }
+
+    private static DurableGroup.NewFile file(java.nio.file.Path target, SecretName name, byte[] content) {
+        return new DurableGroup.NewFile(target, content, StoreLayout.temporaryPrefix(name.stripe()));
+    }
+
+    private SecretStore.Written publish(DurableGroup group, List<SecretStore.NewValue> values) throws IOException {
+        int published = 0;
+        Optional<IOException> failure = Optional.empty();
+        try {
+            for (var value : values) {
+                generations.raise(value.name().stripe());
+                group.publishNext();
+                published++;
+            }
+        } catch (IOException e) {
+            failure = Optional.of(e);
+        }
+        group.sync();
+        // Read after the last raise: two of the names may share a stripe.
+        return new SecretStore.Written(
+                values.subList(0, published).stream()
+                        .map(value -> generations.get(value.name().stripe()))
+                        .toList(),
+                failure);
+    }
+}
