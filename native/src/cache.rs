@@ -334,6 +334,10 @@ mod tests {
             };
             flip().unwrap();
             assert_eq!(borrow(id, handle), Err(Error::Authentication), "byte {at}");
+            let window = Window::acquire(40, 0).unwrap(); // most likely the same again
+            // SAFETY: the window is ours and has this length.
+            assert_eq!(unsafe { std::slice::from_raw_parts(window.data(), 40) }, [0; 40]);
+            drop(window);
             flip().unwrap();
             assert_eq!(borrow(id, handle), Ok(()));
         }

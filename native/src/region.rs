@@ -58,13 +58,18 @@ impl Region {
             Err(_) if flags & MG_BEST_EFFORT != 0 => Region::by_sodium(length, flags)?,
             Err(error) => return Err(error),
         };
-        region.counter().fetch_add(region.counted(), Ordering::Relaxed);
+        region.counter().fetch_add(region.locked() as u64, Ordering::Relaxed);
         Ok(region)
     }
 
     /// The first byte, at the start of a page.
     pub fn data(&self) -> *mut u8 {
         self.data
+    }
+
+    /// Its length in bytes, whole pages.
+    pub fn length(&self) -> usize {
+        self.length
     }
 
     /// How it is protected.
@@ -80,10 +85,10 @@ impl Region {
         }
     }
 
-    /// What it adds to the totals. libsodium locks its canary, too, which has a page of its own.
-    fn counted(&self) -> u64 {
+    /// What it adds to the totals, in bytes. libsodium locks its canary, too, which has a page of its own.
+    pub fn locked(&self) -> usize {
         let canary = if self.kind == Kind::Locked { PAGE } else { 0 };
-        (self.length + canary) as u64
+        self.length + canary
     }
 
     /// None where this kind of memory is not to be had, or not wanted.
@@ -162,7 +167,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        self.counter().fetch_sub(self.counted(), Ordering::Relaxed);
+        self.counter().fetch_sub(self.locked() as u64, Ordering::Relaxed);
         // SAFETY: the memory was mapped by `new`, and nobody uses it any more.
         unsafe {
             match self.kind {
