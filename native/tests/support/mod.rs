@@ -104,6 +104,11 @@ impl Drop for Lent {
     }
 }
 
+/// The status of a stale handle, where a result is a number of 64 bits.
+pub fn stale() -> i64 {
+    MG_ERR_STALE_HANDLE.into()
+}
+
 /// splitmix64; MG_SEED repeats a run.
 pub struct Random(u64);
 
@@ -112,6 +117,11 @@ impl Random {
         let clock = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         let seed = std::env::var("MG_SEED").map_or_else(|_| clock(), |seed| seed.parse().unwrap());
         println!("MG_SEED={seed}");
+        Random(seed)
+    }
+
+    /// The same numbers in each run.
+    pub fn from(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -165,6 +175,7 @@ pub fn limit_locked_memory(bytes: u64) {
     unsafe {
         assert_eq!(libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit), 0);
         if libc::geteuid() == 0 {
+            assert_eq!(libc::setgroups(0, ptr::null()), 0);
             assert_eq!(libc::setgid(65534), 0);
             assert_eq!(libc::setuid(65534), 0);
         }
