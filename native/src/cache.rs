@@ -14,6 +14,8 @@ use crate::window::Window;
 use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
 use std::mem::forget;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 /// The longest value, in bytes.
 pub const MAX_LENGTH: u64 = 1 << 30;
@@ -67,17 +69,27 @@ pub fn create(flags: u32) -> Result<u64, Error> {
 
 /// Removes a cache with all its values. Windows that are lent out of it stay as they are.
 pub fn free(id: u64) -> Result<(), Error> {
+    // In steps: garbage is freed by whoever comes by, and a reader must not come upon a million values at once.
+    clear(id)?;
     let guard = pin();
     let found = locate(id, &guard)?;
     entry(id)
         .compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard)
         .map_err(|_| Error::StaleHandle)?;
-    // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes its blobs.
-    unsafe { guard.defer_destroy(found) };
+    let (send, receive) = sync_channel(1);
+    // SAFETY: it was unlinked by the exchange above, and only there, and the closure runs when nobody has it any more.
+    // Dropping it wipes what is left in it.
+    unsafe {
+        let cache = found.into_owned();
+        // Its table is long, too: it comes back to this thread, unless that waits no longer.
+        guard.defer_unchecked(move || drop(send.send(cache)));
+    }
     guard.flush();
     drop(guard);
-    // Unless somebody reads just now, this frees it at once.
-    for _ in 0..4 {
+    for pause in [0, 0, 0, 0, 1, 2, 4, 8] {
+        if receive.recv_timeout(Duration::from_millis(pause)).is_ok() {
+            break;
+        }
         pin().flush();
     }
     Ok(())
