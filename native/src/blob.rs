@@ -169,6 +169,16 @@ pub unsafe fn open(blob: Shared<'_, Blob>, place: Place, target: *mut u8) -> Res
     }
 }
 
+/// Blobs that nobody reaches any more, as what wipes and frees them.
+///
+/// # Safety
+/// As [`retire`]; and readers may still have them, so that this must not be dropped now.
+pub unsafe fn garbage(blobs: Vec<Shared<'_, Blob>>) -> Vec<Sealed> {
+    // SAFETY: the caller vouches for it.
+    let own = |blob| unsafe { Sealed::from_shared(blob) };
+    blobs.into_iter().filter_map(own).collect()
+}
+
 /// Wipes and frees a blob once no reader can have it any more.
 ///
 /// # Safety

@@ -7,6 +7,7 @@
 //! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
 use crate::blob::{self, Blob, Place, Sealed};
+use crate::garbage::Returns;
 use crate::lifetime::Lifetime;
 use crate::slots::{Slot, Slots};
 use crate::status::Error;
@@ -14,8 +15,6 @@ use crate::window::Window;
 use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
 use std::mem::forget;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
 /// The longest value, in bytes.
 pub const MAX_LENGTH: u64 = 1 << 30;
@@ -76,22 +75,11 @@ pub fn free(id: u64) -> Result<(), Error> {
     entry(id)
         .compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard)
         .map_err(|_| Error::StaleHandle)?;
-    let (send, receive) = sync_channel(1);
-    // SAFETY: it was unlinked by the exchange above, and only there, and the closure runs when nobody has it any more.
-    // Dropping it wipes what is left in it.
-    unsafe {
-        let cache = found.into_owned();
-        // Its table is long, too: it comes back to this thread, unless that waits no longer.
-        guard.defer_unchecked(move || drop(send.send(cache)));
-    }
-    guard.flush();
+    let mut returns = Returns::default();
+    // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes what is left in it.
+    unsafe { returns.defer(found.into_owned(), &guard) };
     drop(guard);
-    for pause in [0, 0, 0, 0, 1, 2, 4, 8] {
-        if receive.recv_timeout(Duration::from_millis(pause)).is_ok() {
-            break;
-        }
-        pin().flush();
-    }
+    returns.wait();
     Ok(())
 }
 
@@ -113,21 +101,25 @@ pub fn clear(id: u64) -> Result<u64, Error> {
     remove_where(id, |_| true)
 }
 
-/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way.
+/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way: by this thread.
 fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> {
-    let mut removed = 0;
+    let (mut removed, mut returns) = (0, Returns::default());
     let indices = with(id, |cache, _| Ok(cache.slots.indices()))?;
     for start in indices.clone().step_by(BATCH) {
         let batch = start..start.saturating_add(BATCH as u32).min(indices.end);
-        let in_batch = with(id, |cache, guard| {
-            let count = batch.filter(|&index| cache.remove_if(index, &matches, guard)).count();
-            if count > 0 {
-                guard.flush();
+        with(id, |cache, guard| {
+            let mut unlinked = Vec::new();
+            unlinked.try_reserve_exact(BATCH).map_err(|_| Error::OutOfMemory)?;
+            unlinked.extend(batch.filter_map(|index| cache.unlink_if(index, &matches, guard)));
+            if !unlinked.is_empty() {
+                removed += unlinked.len() as u64;
+                // SAFETY: they were unlinked just now, by this thread.
+                unsafe { returns.defer(blob::garbage(unlinked), guard) };
             }
-            Ok(count as u64)
+            Ok(())
         })?;
-        removed += in_batch;
     }
+    returns.wait();
     Ok(removed)
 }
 
@@ -193,8 +185,9 @@ impl Cache {
             })?;
             if exchange(slot, before, next.share(guard), guard) {
                 forget(next);
+                self.forget_length(before);
                 // SAFETY: unlinked by the exchange.
-                unsafe { self.retire(before, guard) };
+                unsafe { blob::retire(before, guard) };
                 return Ok(());
             }
         }
@@ -223,7 +216,7 @@ impl Cache {
     pub fn remove(&self, handle: u64, guard: &Guard) -> Result<(), Error> {
         loop {
             let (slot, blob) = self.current(handle, guard)?;
-            if self.unlink(slot, handle, blob, guard) {
+            if self.remove_blob(slot, handle, blob, guard) {
                 return Ok(());
             }
         }
@@ -237,16 +230,15 @@ impl Cache {
         (items, bytes, bytes + items * overhead)
     }
 
-    fn remove_if(&self, index: u32, matches: impl Fn(&Blob) -> bool, guard: &Guard) -> bool {
-        let Some(slot) = self.slots.get(index) else {
-            return false;
-        };
+    /// Takes a blob that matches out of its slot; it is the caller's to free.
+    fn unlink_if<'g>(&self, index: u32, matches: impl Fn(&Blob) -> bool, guard: &'g Guard) -> Option<Shared<'g, Blob>> {
+        let slot = self.slots.get(index)?;
         let blob = slot.blob.load(Ordering::Acquire, guard);
         let generation = slot.generation.load(Ordering::Acquire);
         let handle = u64::from(generation) << 32 | u64::from(index);
         // SAFETY: initialized where not null, and alive as long as the guard is.
         let matches = unsafe { blob.as_ref() }.is_some_and(matches);
-        matches && generation & 1 == 1 && self.unlink(slot, handle, blob, guard)
+        (matches && generation & 1 == 1 && self.unlink(slot, handle, blob, guard)).then_some(blob)
     }
 
     /// The slot of a handle and its blob, not null and not expired.
@@ -264,10 +256,20 @@ impl Cache {
         let head = unsafe { blob.as_ref() }.ok_or(Error::StaleHandle)?;
         if head.expiry.is_over() {
             // Just this blob: one that was put in its place meanwhile stays.
-            self.unlink(slot, handle, blob, guard);
+            self.remove_blob(slot, handle, blob, guard);
             return Err(Error::StaleHandle);
         }
         Ok((slot, blob))
+    }
+
+    /// Takes a blob out of its slot and frees it; false where another thread was faster.
+    fn remove_blob(&self, slot: &Slot, handle: u64, blob: Shared<'_, Blob>, guard: &Guard) -> bool {
+        let unlinked = self.unlink(slot, handle, blob, guard);
+        if unlinked {
+            // SAFETY: unlinked just now, by this thread.
+            unsafe { blob::retire(blob, guard) };
+        }
+        unlinked
     }
 
     /// Takes a blob out of its slot; false where another thread was faster.
@@ -278,8 +280,7 @@ impl Cache {
         let generation = (handle >> 32) as u32;
         slot.generation.store(generation.wrapping_add(1), Ordering::Release);
         self.counts.items.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: unlinked by the exchange.
-        unsafe { self.retire(blob, guard) };
+        self.forget_length(blob);
         // A slot whose generations are used up is never handed out again.
         if generation < u32::MAX - 2 {
             self.slots.give_back(handle as u32);
@@ -291,15 +292,10 @@ impl Cache {
         Place { cache: self.id, handle }
     }
 
-    /// # Safety
-    /// The blob must be unlinked, by the caller.
-    unsafe fn retire(&self, blob: Shared<'_, Blob>, guard: &Guard) {
-        // SAFETY: the caller has unlinked it; it is alive as long as the guard is.
-        unsafe {
-            let length = blob.deref().value_length();
-            self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
-            blob::retire(blob, guard);
-        }
+    fn forget_length(&self, blob: Shared<'_, Blob>) {
+        // SAFETY: not null, and alive as long as its guard is.
+        let length = unsafe { blob.deref() }.value_length();
+        self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
     }
 }
 

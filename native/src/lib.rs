@@ -10,6 +10,7 @@ pub mod cache;
 pub mod clock;
 pub mod exports;
 pub mod fork;
+pub mod garbage;
 pub mod kept;
 pub mod lifetime;
 pub mod process_key;

@@ -82,7 +82,7 @@ fn the_bound_holds_for_many_threads_at_once() {
             for first in 0..8 {
                 let (cache, handles) = (&cache, &handles);
                 threads.spawn(move || {
-                    for n in (0..8).cycle().skip(first).take(200) {
+                    for n in (0..8).cycle().skip(first).take(50) {
                         match cache.borrow(handles[n]) {
                             Ok(lent) => assert!(lent.bytes().iter().all(|&byte| byte == n as u8 + 1)),
                             Err(status) => assert_eq!(status, MG_ERR_LOCKED_MEMORY),
