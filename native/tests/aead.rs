@@ -48,13 +48,6 @@ fn open(key: u64, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, i32> {
     if status == MG_OK { Ok(out) } else { Err(status) }
 }
 
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
-
 /// Test cases 14 and 16 of "The Galois/Counter Mode of Operation" (McGrew, Viega), and 13 with nothing in it.
 #[test]
 fn known_answers_open() {

@@ -104,6 +104,13 @@ impl Drop for Lent {
     }
 }
 
+pub fn hex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
 /// The status of a stale handle, where a result is a number of 64 bits.
 pub fn stale() -> i64 {
     MG_ERR_STALE_HANDLE.into()
