@@ -91,6 +91,24 @@ pub fn with<T>(id: u64, work: impl FnOnce(&Cache, &Guard) -> Result<T, Error>) -
     work(unsafe { found.deref() }, &guard)
 }
 
+enum Opened {
+    Into(Window),
+    /// A window of that length, under these flags.
+    Needs(usize, u32),
+}
+
+/// Opens a value into a window.
+pub fn borrow(id: u64, handle: u64) -> Result<Window, Error> {
+    let mut spare = None;
+    loop {
+        match with(id, |cache, guard| cache.open(handle, spare.take(), guard))? {
+            Opened::Into(window) => return Ok(window),
+            // Mapping takes its time, during which a guard would keep all garbage from being freed.
+            Opened::Needs(length, flags) => spare = Some(Window::acquire(length, flags)?),
+        }
+    }
+}
+
 /// Removes what has expired; returns how many values that were.
 pub fn sweep(id: u64) -> Result<u64, Error> {
     remove_where(id, |blob| blob.expiry.is_over())
@@ -114,7 +132,7 @@ fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> 
             if !unlinked.is_empty() {
                 removed += unlinked.len() as u64;
                 // SAFETY: they were unlinked just now, by this thread.
-                unsafe { returns.defer(blob::garbage(unlinked), guard) };
+                unsafe { returns.defer(blob::own_all(unlinked), guard) };
             }
             Ok(())
         })?;
@@ -193,16 +211,20 @@ impl Cache {
         }
     }
 
-    /// Opens a value into a window.
-    pub fn borrow(&self, handle: u64, guard: &Guard) -> Result<Window, Error> {
+    /// Opens a value into `spare`, where that has its length, or into an idle window; without either says what is needed.
+    fn open(&self, handle: u64, spare: Option<Window>, guard: &Guard) -> Result<Opened, Error> {
         let (_, blob) = self.current(handle, guard)?;
         // SAFETY: not null, and alive as long as the guard is.
         let head = unsafe { blob.deref() };
         head.expiry.note_use();
-        let window = Window::acquire(head.value_length() as usize, self.flags)?;
+        let length = head.value_length() as usize;
+        let spare = spare.filter(|window| window.length() == length);
+        let Some(window) = spare.or_else(|| Window::idle(length)) else {
+            return Ok(Opened::Needs(length, self.flags));
+        };
         // SAFETY: the blob is alive; the window is ours and has its length.
         unsafe { blob::open(blob, self.place(handle), window.data()) }?;
-        Ok(window)
+        Ok(Opened::Into(window))
     }
 
     /// The length of a value in bytes; does not count as a use.
@@ -321,7 +343,7 @@ mod tests {
     }
 
     fn borrow(id: u64, handle: u64) -> Result<(), Error> {
-        with(id, |cache, guard| cache.borrow(handle, guard).map(drop))
+        super::borrow(id, handle).map(drop)
     }
 
     fn blob_slot(cache: &Cache, handle: u64) -> &Slot {

@@ -8,7 +8,7 @@ use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, fork, process_key, region};
+use crate::{aead, fork, garbage, process_key, region};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -165,14 +165,20 @@ pub unsafe extern "C" fn mg_replace(
         cache::with(cache, |cache, guard| {
             // SAFETY: the caller vouches for the pointer.
             unsafe { cache.replace(handle, data, length, Lifetime { ttl_ms, idle_ms }, guard) }
-        })
+        })?;
+        garbage::relieve();
+        Ok(())
     })
 }
 
 /// Removes a value.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_remove(cache: u64, handle: u64) -> i32 {
-    status(|| cache::with(cache, |cache, guard| cache.remove(handle, guard)))
+    status(|| {
+        cache::with(cache, |cache, guard| cache.remove(handle, guard))?;
+        garbage::relieve();
+        Ok(())
+    })
 }
 
 /// The length of a value in bytes, or a status.
@@ -185,7 +191,7 @@ pub extern "C" fn mg_length(cache: u64, handle: u64) -> i64 {
 /// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_borrow(cache: u64, handle: u64) -> i64 {
-    guarded(|| cache::with(cache, |cache, guard| cache.borrow(handle, guard)).map(Window::into_number))
+    guarded(|| cache::borrow(cache, handle).map(Window::into_number))
 }
 
 /// Takes a window of `length` zeros to write to; returns its number, or a status.

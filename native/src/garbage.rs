@@ -1,14 +1,42 @@
-//! Garbage that comes back to the thread that made it.
+//! Garbage that comes back to the thread that made it, and writers that wait while there is too much.
 //!
 //! What was unlinked is freed when no reader can have it any more, by whichever thread comes by then. For a few values that
 //! does no harm; but a reader that has to free thousands waits for the allocator's locks, and thus for other threads.
 
 use crossbeam_epoch::{Guard, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Parcels on their way at once; what is more is freed by the thread that brings it.
 const PARCELS: usize = 64;
+
+/// So many bytes of large values may wait to be freed before those who replace and remove them have to wait, too.
+const MOST_WAITING: u64 = 32 << 20;
+
+static WAITING: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a large value that was unlinked, by its length in bytes.
+pub fn waits(length: u64) {
+    WAITING.fetch_add(length, Ordering::Relaxed);
+}
+
+/// Counts one that was freed.
+pub fn is_freed(length: u64) {
+    WAITING.fetch_sub(length, Ordering::Relaxed);
+}
+
+/// Slows a writer down, by some 20 ms at most, while too much waits: with more threads than processors, readers that were
+/// interrupted keep much from being freed. Not to be called under a guard.
+pub fn relieve() {
+    for _ in 0..20 {
+        if WAITING.load(Ordering::Relaxed) <= MOST_WAITING {
+            break;
+        }
+        pin().flush();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
 
 struct Parcel<T> {
     _garbage: T,

@@ -6,6 +6,7 @@
 use crate::region::{MG_BEST_EFFORT, PAGE};
 use crate::status::Error;
 use crate::table::{self, Idle, TABLE, Use};
+use std::sync::atomic::Ordering;
 
 /// How many secrets may be lent at once.
 pub const MG_WINDOW_COUNT: usize = 4096;
@@ -32,11 +33,15 @@ pub struct Window(Use);
 impl Window {
     /// Takes a window of zeros.
     pub fn acquire(length: usize, flags: u32) -> Result<Window, Error> {
-        let need = length.max(1).next_multiple_of(PAGE);
-        match table::take_idle(length, need) {
-            Some(taken) => Ok(Window(taken)),
-            None => Window::mapped(length, need, flags),
+        match Window::idle(length) {
+            Some(window) => Ok(window),
+            None => Window::mapped(length, pages(length), flags),
         }
+    }
+
+    /// Takes an idle window of zeros, where there is one; maps nothing.
+    pub fn idle(length: usize) -> Option<Window> {
+        table::take_idle(length, pages(length)).map(Window)
     }
 
     /// A window of its own, for which idle ones make room, so that memory is left unlocked by choice only as a last resort.
@@ -56,14 +61,19 @@ impl Window {
         match result {
             Err(Error::LockedMemory | Error::OutOfMemory) if flags & MG_BEST_EFFORT != 0 => map(flags),
             // Another thread may have released one by now.
-            Err(Error::LockedMemory) => table::take_idle(length, need).map(Window).ok_or(Error::LockedMemory),
+            Err(Error::LockedMemory) => Window::idle(length).ok_or(Error::LockedMemory),
             other => other,
         }
     }
 
     /// The first byte.
     pub fn data(&self) -> *mut u8 {
-        TABLE[self.0.0].data.load(std::sync::atomic::Ordering::Relaxed)
+        TABLE[self.0.0].data.load(Ordering::Relaxed)
+    }
+
+    /// As asked for, in bytes.
+    pub fn length(&self) -> usize {
+        TABLE[self.0.0].length.load(Ordering::Relaxed) as usize
     }
 
     /// Gives the window to the caller of an export, who returns the number to [`release`].
@@ -78,6 +88,11 @@ impl Drop for Window {
     fn drop(&mut self) {
         let _ = table::give_back(self.0);
     }
+}
+
+/// The whole pages that so many bytes need, in bytes.
+fn pages(length: usize) -> usize {
+    length.max(1).next_multiple_of(PAGE)
 }
 
 /// Wipes and releases; a number that is not lent now is a stale handle.
