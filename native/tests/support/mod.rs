@@ -163,7 +163,7 @@ pub fn child(test: &str, body: impl FnOnce()) -> (ExitStatus, String) {
         std::process::exit(0);
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
         .env("MG_CHILD", test)
         .stdin(Stdio::null())
         .output()
