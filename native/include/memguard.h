@@ -146,8 +146,13 @@ int32_t mg_window_release(int64_t window);
 // The table of windows: 4096 entries, valid for ever.
 const struct MgWindow *mg_windows(void);
 
-// Removes the values of a cache that have expired; returns how many, or a status.
+// Removes the values of a cache that have expired; returns how many, or a status. Long windows that nobody used for ten
+// seconds or more give their memory back, too.
 int64_t mg_sweep(uint64_t cache);
+
+// Gives the locked memory of all idle windows back to the system; returns how many bytes that was, or a status. They
+// were wiped when they were released. Windows that are lent are not touched.
+int64_t mg_trim(void);
 
 // Writes figures of a cache and of the process to `usage`.
 //

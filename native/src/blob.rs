@@ -4,6 +4,7 @@
 //! `unsafe` is here for libsodium's calls on plain byte ranges, and for an allocation whose failure is an error: those
 //! of the standard library end the process, and with it the user's JVM.
 
+use crate::garbage;
 use crate::lifetime::{Expiry, Lifetime};
 use crate::process_key;
 use crate::status::Error;
@@ -19,7 +20,7 @@ const TAG: usize = sodium::crypto_aead_aegis256_ABYTES as usize;
 const STACK: usize = 1024;
 
 /// A blob so large is freed as soon as possible, not when it suits.
-const LARGE: u64 = 64 * 1024;
+const LARGE: u64 = 16 * 1024;
 
 /// What a value takes beside its own bytes, in bytes.
 pub const OVERHEAD: usize = size_of::<Blob>() + NONCE + TAG;
@@ -169,6 +170,16 @@ pub unsafe fn open(blob: Shared<'_, Blob>, place: Place, target: *mut u8) -> Res
     }
 }
 
+/// Blobs that nobody reaches any more, as what wipes and frees them.
+///
+/// # Safety
+/// As [`retire`]; and readers may still have them, so that this must not be dropped now.
+pub unsafe fn own_all(blobs: Vec<Shared<'_, Blob>>) -> Vec<Sealed> {
+    // SAFETY: the caller vouches for it.
+    let own = |blob| unsafe { Sealed::from_shared(blob) };
+    blobs.into_iter().filter_map(own).collect()
+}
+
 /// Wipes and frees a blob once no reader can have it any more.
 ///
 /// # Safety
@@ -176,12 +187,18 @@ pub unsafe fn open(blob: Shared<'_, Blob>, place: Place, target: *mut u8) -> Res
 pub unsafe fn retire(blob: Shared<'_, Blob>, guard: &Guard) {
     // SAFETY: the caller has unlinked it, so after the grace period the closure is its only owner.
     unsafe {
-        let large = blob.deref().length >= LARGE;
+        let length = blob.deref().length;
         let sealed = Sealed::from_shared(blob);
-        guard.defer_unchecked(move || drop(sealed));
-        if large {
-            guard.flush();
+        if length < LARGE {
+            guard.defer_unchecked(move || drop(sealed));
+            return;
         }
+        garbage::waits(length);
+        guard.defer_unchecked(move || {
+            drop(sealed);
+            garbage::is_freed(length);
+        });
+        guard.flush();
     }
 }
 

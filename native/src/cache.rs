@@ -7,6 +7,7 @@
 //! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
 use crate::blob::{self, Blob, Place, Sealed};
+use crate::garbage::Returns;
 use crate::lifetime::Lifetime;
 use crate::slots::{Slot, Slots};
 use crate::status::Error;
@@ -67,19 +68,18 @@ pub fn create(flags: u32) -> Result<u64, Error> {
 
 /// Removes a cache with all its values. Windows that are lent out of it stay as they are.
 pub fn free(id: u64) -> Result<(), Error> {
+    // In steps: garbage is freed by whoever comes by, and a reader must not come upon a million values at once.
+    clear(id)?;
     let guard = pin();
     let found = locate(id, &guard)?;
     entry(id)
         .compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard)
         .map_err(|_| Error::StaleHandle)?;
-    // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes its blobs.
-    unsafe { guard.defer_destroy(found) };
-    guard.flush();
+    let mut returns = Returns::default();
+    // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes what is left in it.
+    unsafe { returns.defer(found.into_owned(), &guard) };
     drop(guard);
-    // Unless somebody reads just now, this frees it at once.
-    for _ in 0..4 {
-        pin().flush();
-    }
+    returns.wait();
     Ok(())
 }
 
@@ -89,6 +89,24 @@ pub fn with<T>(id: u64, work: impl FnOnce(&Cache, &Guard) -> Result<T, Error>) -
     let found = locate(id, &guard)?;
     // SAFETY: not null, and alive as long as the guard is.
     work(unsafe { found.deref() }, &guard)
+}
+
+enum Opened {
+    Into(Window),
+    /// A window of that length, under these flags.
+    Needs(usize, u32),
+}
+
+/// Opens a value into a window.
+pub fn borrow(id: u64, handle: u64) -> Result<Window, Error> {
+    let mut spare = None;
+    loop {
+        match with(id, |cache, guard| cache.open(handle, spare.take(), guard))? {
+            Opened::Into(window) => return Ok(window),
+            // Mapping takes its time, during which a guard would keep all garbage from being freed.
+            Opened::Needs(length, flags) => spare = Some(Window::acquire(length, flags)?),
+        }
+    }
 }
 
 /// Removes what has expired; returns how many values that were.
@@ -101,21 +119,25 @@ pub fn clear(id: u64) -> Result<u64, Error> {
     remove_where(id, |_| true)
 }
 
-/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way.
+/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way: by this thread.
 fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> {
-    let mut removed = 0;
+    let (mut removed, mut returns) = (0, Returns::default());
     let indices = with(id, |cache, _| Ok(cache.slots.indices()))?;
     for start in indices.clone().step_by(BATCH) {
         let batch = start..start.saturating_add(BATCH as u32).min(indices.end);
-        let in_batch = with(id, |cache, guard| {
-            let count = batch.filter(|&index| cache.remove_if(index, &matches, guard)).count();
-            if count > 0 {
-                guard.flush();
+        with(id, |cache, guard| {
+            let mut unlinked = Vec::new();
+            unlinked.try_reserve_exact(BATCH).map_err(|_| Error::OutOfMemory)?;
+            unlinked.extend(batch.filter_map(|index| cache.unlink_if(index, &matches, guard)));
+            if !unlinked.is_empty() {
+                removed += unlinked.len() as u64;
+                // SAFETY: they were unlinked just now, by this thread.
+                unsafe { returns.defer(blob::own_all(unlinked), guard) };
             }
-            Ok(count as u64)
+            Ok(())
         })?;
-        removed += in_batch;
     }
+    returns.wait();
     Ok(removed)
 }
 
@@ -181,23 +203,28 @@ impl Cache {
             })?;
             if exchange(slot, before, next.share(guard), guard) {
                 forget(next);
+                self.forget_length(before);
                 // SAFETY: unlinked by the exchange.
-                unsafe { self.retire(before, guard) };
+                unsafe { blob::retire(before, guard) };
                 return Ok(());
             }
         }
     }
 
-    /// Opens a value into a window.
-    pub fn borrow(&self, handle: u64, guard: &Guard) -> Result<Window, Error> {
+    /// Opens a value into `spare`, where that has its length, or into an idle window; without either says what is needed.
+    fn open(&self, handle: u64, spare: Option<Window>, guard: &Guard) -> Result<Opened, Error> {
         let (_, blob) = self.current(handle, guard)?;
         // SAFETY: not null, and alive as long as the guard is.
         let head = unsafe { blob.deref() };
         head.expiry.note_use();
-        let window = Window::acquire(head.value_length() as usize, self.flags)?;
+        let length = head.value_length() as usize;
+        let spare = spare.filter(|window| window.length() == length);
+        let Some(window) = spare.or_else(|| Window::idle(length)) else {
+            return Ok(Opened::Needs(length, self.flags));
+        };
         // SAFETY: the blob is alive; the window is ours and has its length.
         unsafe { blob::open(blob, self.place(handle), window.data()) }?;
-        Ok(window)
+        Ok(Opened::Into(window))
     }
 
     /// The length of a value in bytes; does not count as a use.
@@ -211,7 +238,7 @@ impl Cache {
     pub fn remove(&self, handle: u64, guard: &Guard) -> Result<(), Error> {
         loop {
             let (slot, blob) = self.current(handle, guard)?;
-            if self.unlink(slot, handle, blob, guard) {
+            if self.remove_blob(slot, handle, blob, guard) {
                 return Ok(());
             }
         }
@@ -225,16 +252,15 @@ impl Cache {
         (items, bytes, bytes + items * overhead)
     }
 
-    fn remove_if(&self, index: u32, matches: impl Fn(&Blob) -> bool, guard: &Guard) -> bool {
-        let Some(slot) = self.slots.get(index) else {
-            return false;
-        };
+    /// Takes a blob that matches out of its slot; it is the caller's to free.
+    fn unlink_if<'g>(&self, index: u32, matches: impl Fn(&Blob) -> bool, guard: &'g Guard) -> Option<Shared<'g, Blob>> {
+        let slot = self.slots.get(index)?;
         let blob = slot.blob.load(Ordering::Acquire, guard);
         let generation = slot.generation.load(Ordering::Acquire);
         let handle = u64::from(generation) << 32 | u64::from(index);
         // SAFETY: initialized where not null, and alive as long as the guard is.
         let matches = unsafe { blob.as_ref() }.is_some_and(matches);
-        matches && generation & 1 == 1 && self.unlink(slot, handle, blob, guard)
+        (matches && generation & 1 == 1 && self.unlink(slot, handle, blob, guard)).then_some(blob)
     }
 
     /// The slot of a handle and its blob, not null and not expired.
@@ -252,10 +278,20 @@ impl Cache {
         let head = unsafe { blob.as_ref() }.ok_or(Error::StaleHandle)?;
         if head.expiry.is_over() {
             // Just this blob: one that was put in its place meanwhile stays.
-            self.unlink(slot, handle, blob, guard);
+            self.remove_blob(slot, handle, blob, guard);
             return Err(Error::StaleHandle);
         }
         Ok((slot, blob))
+    }
+
+    /// Takes a blob out of its slot and frees it; false where another thread was faster.
+    fn remove_blob(&self, slot: &Slot, handle: u64, blob: Shared<'_, Blob>, guard: &Guard) -> bool {
+        let unlinked = self.unlink(slot, handle, blob, guard);
+        if unlinked {
+            // SAFETY: unlinked just now, by this thread.
+            unsafe { blob::retire(blob, guard) };
+        }
+        unlinked
     }
 
     /// Takes a blob out of its slot; false where another thread was faster.
@@ -266,8 +302,7 @@ impl Cache {
         let generation = (handle >> 32) as u32;
         slot.generation.store(generation.wrapping_add(1), Ordering::Release);
         self.counts.items.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: unlinked by the exchange.
-        unsafe { self.retire(blob, guard) };
+        self.forget_length(blob);
         // A slot whose generations are used up is never handed out again.
         if generation < u32::MAX - 2 {
             self.slots.give_back(handle as u32);
@@ -279,15 +314,10 @@ impl Cache {
         Place { cache: self.id, handle }
     }
 
-    /// # Safety
-    /// The blob must be unlinked, by the caller.
-    unsafe fn retire(&self, blob: Shared<'_, Blob>, guard: &Guard) {
-        // SAFETY: the caller has unlinked it; it is alive as long as the guard is.
-        unsafe {
-            let length = blob.deref().value_length();
-            self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
-            blob::retire(blob, guard);
-        }
+    fn forget_length(&self, blob: Shared<'_, Blob>) {
+        // SAFETY: not null, and alive as long as its guard is.
+        let length = unsafe { blob.deref() }.value_length();
+        self.counts.value_bytes.fetch_sub(length, Ordering::Relaxed);
     }
 }
 
@@ -313,7 +343,7 @@ mod tests {
     }
 
     fn borrow(id: u64, handle: u64) -> Result<(), Error> {
-        with(id, |cache, guard| cache.borrow(handle, guard).map(drop))
+        super::borrow(id, handle).map(drop)
     }
 
     fn blob_slot(cache: &Cache, handle: u64) -> &Slot {
@@ -334,6 +364,10 @@ mod tests {
             };
             flip().unwrap();
             assert_eq!(borrow(id, handle), Err(Error::Authentication), "byte {at}");
+            let window = Window::acquire(40, 0).unwrap(); // most likely the same again
+            // SAFETY: the window is ours and has this length.
+            assert_eq!(unsafe { std::slice::from_raw_parts(window.data(), 40) }, [0; 40]);
+            drop(window);
             flip().unwrap();
             assert_eq!(borrow(id, handle), Ok(()));
         }

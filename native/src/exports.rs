@@ -6,8 +6,9 @@
 use crate::cache::{self, MAX_LENGTH};
 use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
+use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, fork, process_key, region};
+use crate::{aead, fork, garbage, process_key, region};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -164,14 +165,20 @@ pub unsafe extern "C" fn mg_replace(
         cache::with(cache, |cache, guard| {
             // SAFETY: the caller vouches for the pointer.
             unsafe { cache.replace(handle, data, length, Lifetime { ttl_ms, idle_ms }, guard) }
-        })
+        })?;
+        garbage::relieve();
+        Ok(())
     })
 }
 
 /// Removes a value.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_remove(cache: u64, handle: u64) -> i32 {
-    status(|| cache::with(cache, |cache, guard| cache.remove(handle, guard)))
+    status(|| {
+        cache::with(cache, |cache, guard| cache.remove(handle, guard))?;
+        garbage::relieve();
+        Ok(())
+    })
 }
 
 /// The length of a value in bytes, or a status.
@@ -184,7 +191,7 @@ pub extern "C" fn mg_length(cache: u64, handle: u64) -> i64 {
 /// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_borrow(cache: u64, handle: u64) -> i64 {
-    guarded(|| cache::with(cache, |cache, guard| cache.borrow(handle, guard)).map(Window::into_number))
+    guarded(|| cache::borrow(cache, handle).map(Window::into_number))
 }
 
 /// Takes a window of `length` zeros to write to; returns its number, or a status.
@@ -211,10 +218,21 @@ pub extern "C" fn mg_windows() -> *const MgWindow {
     window::table()
 }
 
-/// Removes the values of a cache that have expired; returns how many, or a status.
+/// Removes the values of a cache that have expired; returns how many, or a status. Long windows that nobody used for ten
+/// seconds or more give their memory back, too.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_sweep(cache: u64) -> i64 {
-    guarded(|| cache::sweep(cache).map(|removed| removed as i64))
+    guarded(|| {
+        table::trim_unused();
+        cache::sweep(cache).map(|removed| removed as i64)
+    })
+}
+
+/// Gives the locked memory of all idle windows back to the system; returns how many bytes that was, or a status. They
+/// were wiped when they were released. Windows that are lent are not touched.
+#[unsafe(no_mangle)]
+pub extern "C" fn mg_trim() -> i64 {
+    guarded(|| Ok(table::trim(Idle::Any, usize::MAX) as i64))
 }
 
 /// Writes figures of a cache and of the process to `usage`.
@@ -226,7 +244,7 @@ pub unsafe extern "C" fn mg_usage(cache: u64, usage: *mut MgUsage) -> i32 {
     status(|| {
         let target = out(usage)?;
         let (items, value_bytes, sealed_bytes) = cache::with(cache, |cache, _| Ok(cache.usage()))?;
-        let (windows_in_use, windows_peak) = window::usage();
+        let (windows_in_use, windows_peak) = table::usage();
         let (locked_bytes, unlocked_bytes) = region::totals();
         let figures = MgUsage {
             items,

@@ -15,6 +15,9 @@ pub const MG_BEST_EFFORT: u32 = 2;
 /// The size of a page on x86_64, in bytes.
 pub const PAGE: usize = 4096;
 
+/// How often a place is looked for that no other thread maps something into at the same moment.
+const ATTEMPTS: usize = 100;
+
 static LOCKED: AtomicU64 = AtomicU64::new(0);
 static UNLOCKED: AtomicU64 = AtomicU64::new(0);
 static MEMFD_SECRET_MISSING: AtomicBool = AtomicBool::new(false);
@@ -58,13 +61,18 @@ impl Region {
             Err(_) if flags & MG_BEST_EFFORT != 0 => Region::by_sodium(length, flags)?,
             Err(error) => return Err(error),
         };
-        region.counter().fetch_add(region.counted(), Ordering::Relaxed);
+        region.counter().fetch_add(region.locked() as u64, Ordering::Relaxed);
         Ok(region)
     }
 
     /// The first byte, at the start of a page.
     pub fn data(&self) -> *mut u8 {
         self.data
+    }
+
+    /// Its length in bytes, whole pages.
+    pub fn length(&self) -> usize {
+        self.length
     }
 
     /// How it is protected.
@@ -80,10 +88,10 @@ impl Region {
         }
     }
 
-    /// What it adds to the totals. libsodium locks its canary, too, which has a page of its own.
-    fn counted(&self) -> u64 {
+    /// What it adds to the totals, in bytes. libsodium locks its canary, too, which has a page of its own.
+    pub fn locked(&self) -> usize {
         let canary = if self.kind == Kind::Locked { PAGE } else { 0 };
-        (self.length + canary) as u64
+        self.length + canary
     }
 
     /// None where this kind of memory is not to be had, or not wanted.
@@ -104,34 +112,15 @@ impl Region {
                     _ => Err(Error::OutOfMemory),
                 };
             }
-            // One reservation for the guard pages and the middle; only the middle counts as locked.
-            let total = length + 2 * PAGE;
-            let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            let base = libc::mmap(ptr::null_mut(), total, libc::PROT_NONE, private, -1, 0);
-            if base == libc::MAP_FAILED {
-                libc::close(fd);
-                return Err(Error::OutOfMemory);
-            }
-            let middle = base.cast::<u8>().add(PAGE).cast();
-            let mapped = if libc::ftruncate(fd, length as libc::off_t) == 0 {
-                let access = libc::PROT_READ | libc::PROT_WRITE;
-                libc::mmap(middle, length, access, libc::MAP_SHARED | libc::MAP_FIXED, fd, 0)
-            } else {
-                libc::MAP_FAILED
+            let made = match libc::ftruncate(fd, length as libc::off_t) {
+                0 => map_between_guards(fd, length),
+                _ => Err(Error::OutOfMemory),
             };
-            let error = errno();
             libc::close(fd);
-            if mapped == libc::MAP_FAILED {
-                libc::munmap(base, total);
-                // The limit is EAGAIN here; ENOMEM is vm.max_map_count or a real shortage.
-                return Err(match error {
-                    libc::EAGAIN => Error::LockedMemory,
-                    _ => Error::OutOfMemory,
-                });
-            }
-            keep_private(middle.cast(), length);
+            let data = made?;
+            keep_private(data, length);
             Ok(Some(Region {
-                data: middle.cast(),
+                data,
                 length,
                 kind: Kind::MemfdSecret,
             }))
@@ -162,7 +151,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        self.counter().fetch_sub(self.counted(), Ordering::Relaxed);
+        self.counter().fetch_sub(self.locked() as u64, Ordering::Relaxed);
         // SAFETY: the memory was mapped by `new`, and nobody uses it any more.
         unsafe {
             match self.kind {
@@ -174,6 +163,51 @@ impl Drop for Region {
             }
         }
     }
+}
+
+/// Maps a file of whole pages with an inaccessible page on each side, in a place that nobody else gets meanwhile.
+///
+/// Not by MAP_FIXED over the reservation: where that can't lock, it leaves a hole, which another thread may have filled
+/// before it could be unmapped.
+///
+/// # Safety
+/// `fd` must be a file of `length` bytes, a multiple of [`PAGE`].
+unsafe fn map_between_guards(fd: i32, length: usize) -> Result<*mut u8, Error> {
+    let total = length + 2 * PAGE;
+    let (private, access) = (
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+        libc::PROT_READ | libc::PROT_WRITE,
+    );
+    let fixed = libc::MAP_SHARED | libc::MAP_FIXED_NOREPLACE;
+    for _ in 0..ATTEMPTS {
+        // SAFETY: memory of ours alone is unmapped: the reservation's middle, then its two guard pages.
+        unsafe {
+            let base = libc::mmap(ptr::null_mut(), total, libc::PROT_NONE, private, -1, 0);
+            if base == libc::MAP_FAILED {
+                return Err(Error::OutOfMemory);
+            }
+            let base = base.cast::<u8>();
+            let middle = base.add(PAGE);
+            if libc::munmap(middle.cast(), length) != 0 {
+                libc::munmap(base.cast(), total); // vm.max_map_count: whole, it needs no more mappings
+                return Err(Error::OutOfMemory);
+            }
+            let mapped = libc::mmap(middle.cast(), length, access, fixed, fd, 0);
+            if mapped == middle.cast() {
+                return Ok(middle);
+            }
+            let error = errno();
+            libc::munmap(base.cast(), PAGE);
+            libc::munmap(middle.add(length).cast(), PAGE);
+            match error {
+                libc::EEXIST => {} // Another thread was faster; elsewhere, then.
+                // The limit is EAGAIN here; ENOMEM is vm.max_map_count or a real shortage.
+                libc::EAGAIN => return Err(Error::LockedMemory),
+                _ => return Err(Error::OutOfMemory),
+            }
+        }
+    }
+    Err(Error::OutOfMemory)
 }
 
 /// Keeps whole pages out of core dumps and forked children. Failure is no danger to speak of: a kernel too old for the

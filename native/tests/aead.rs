@@ -1,10 +1,7 @@
 //! AES-256-GCM for files: known answers, tampering, threads.
 
-mod common;
-
-use common::*;
-use memguard_ffi::exports::*;
-use memguard_ffi::status::*;
+mod support;
+use support::*;
 
 fn key(bytes: &[u8; 32]) -> u64 {
     assert_eq!(mg_init(0), MG_OK);
@@ -51,13 +48,6 @@ fn open(key: u64, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, i32> {
     if status == MG_OK { Ok(out) } else { Err(status) }
 }
 
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
-
 /// Test cases 14 and 16 of "The Galois/Counter Mode of Operation" (McGrew, Viega), and 13 with nothing in it.
 #[test]
 fn known_answers_open() {
@@ -90,14 +80,14 @@ fn known_answers_open() {
 
 #[test]
 fn what_is_sealed_opens_at_any_alignment() {
-    let (key, bytes) = (key(&[9; 32]), Random(seed()).bytes(300));
+    let (key, bytes) = (key(&[9; 32]), Random::new().bytes(300));
     for start in 0..64 {
         let plain = &bytes[start..start + 100];
         let mut padded = vec![0; start];
         padded.extend(seal(key, plain, plain).unwrap());
         assert_eq!(open(key, plain, &padded[start..]).unwrap(), plain);
     }
-    let large = Random(1).bytes(1 << 20);
+    let large = Random::from(1).bytes(1 << 20);
     assert_eq!(open(key, b"", &seal(key, b"", &large).unwrap()).unwrap(), large);
 }
 
@@ -154,13 +144,13 @@ fn freeing_a_key_during_its_use_is_safe() {
 
 #[test]
 fn keys_share_pages_and_give_them_back() {
-    let cache = cache();
-    let before = usage(cache).locked_bytes;
+    let cache = Cache::new();
+    let before = cache.usage().locked_bytes;
     let keys: Vec<u64> = (0..60).map(|n| key(&[n; 32])).collect();
     // Other tests of this binary hold a few keys meanwhile.
-    assert!(usage(cache).locked_bytes - before <= 13 * 4096);
+    assert!(cache.usage().locked_bytes - before <= 13 * 4096);
     keys.into_iter().for_each(|key| assert_eq!(mg_aead_free(key), MG_OK));
-    assert!(usage(cache).locked_bytes <= before + 2 * 4096);
+    assert!(cache.usage().locked_bytes <= before + 2 * 4096);
 }
 
 #[test]

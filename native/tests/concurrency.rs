@@ -202,3 +202,43 @@ fn memory_of_removed_values_comes_back() {
         assert!(full < 250 << 20 && cleared < 60 << 20);
     });
 }
+
+/// How many reads of another thread ended while `work` ran; at most one of them had begun before.
+fn reads_during(reads: &AtomicU64, work: impl FnOnce()) -> u64 {
+    let before = reads.load(Ordering::SeqCst);
+    work();
+    reads.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn readers_go_on_while_others_fill_sweep_clear_and_free() {
+    const COUNT: u64 = 100_000;
+    let (cache, done, reads) = (Cache::new(), AtomicBool::new(false), AtomicU64::new(0));
+    let handle = cache.put(b"stays");
+    scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                assert_eq!(cache.read(handle).unwrap(), b"stays");
+                reads.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let fill = |target: &Cache, ttl_ms| (0..COUNT).for_each(|n| _ = target.put_for(&n.to_le_bytes(), ttl_ms, 0));
+        let mut rounds = 0..20; // a machine with one core may let the reader wait for some
+        let mut most = [0; 4];
+        while most.iter().any(|&reads| reads < 2) {
+            assert!(rounds.next().is_some(), "a reader had to wait: {most:?}");
+            let other = Cache::new();
+            let filling = reads_during(&reads, || fill(&cache, 1));
+            sleep(Duration::from_millis(2));
+            let sweeping = reads_during(&reads, || assert_eq!(mg_sweep(cache.0), COUNT as i64));
+            fill(&other, 0);
+            let clearing = reads_during(&reads, || assert_eq!(mg_cache_clear(other.0), MG_OK));
+            fill(&other, 0);
+            let freeing = reads_during(&reads, || assert_eq!(mg_cache_free(other.0), MG_OK));
+            let seen = [filling, sweeping, clearing, freeing];
+            most = std::array::from_fn(|n| most[n].max(seen[n]));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(cache.usage().items, 1);
+}

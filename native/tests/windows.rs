@@ -120,3 +120,38 @@ fn reading_behind_a_window_without_memfd_secret_kills() {
     let test = "reading_behind_a_window_without_memfd_secret_kills";
     dies_beside_a_window(test, 4096, MG_NO_MEMFD_SECRET, 4096);
 }
+
+#[test]
+fn a_window_that_could_not_be_locked_takes_no_memory_of_other_threads() {
+    let test = "a_window_that_could_not_be_locked_takes_no_memory_of_other_threads";
+    in_child(test, || {
+        limit_locked_memory(64 * 1024);
+        assert_eq!(mg_init(0), MG_OK);
+        let length = 100_000;
+        scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    for _ in 0..20_000 {
+                        assert_eq!(Lent::acquire(length, 0).map(drop), Err(MG_ERR_LOCKED_MEMORY));
+                    }
+                });
+                threads.spawn(|| {
+                    for _ in 0..20_000 {
+                        let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                        let access = libc::PROT_READ | libc::PROT_WRITE;
+                        // SAFETY: a mapping of our own, which this loop alone writes, reads and unmaps.
+                        unsafe {
+                            let own = libc::mmap(std::ptr::null_mut(), length, access, private, -1, 0);
+                            assert_ne!(own, libc::MAP_FAILED);
+                            let own = own.cast::<u8>();
+                            own.write_volatile(7);
+                            std::thread::yield_now();
+                            assert_eq!(own.read_volatile(), 7);
+                            libc::munmap(own.cast(), length);
+                        }
+                    }
+                });
+            }
+        });
+    });
+}

@@ -104,6 +104,18 @@ impl Drop for Lent {
     }
 }
 
+pub fn hex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// The status of a stale handle, where a result is a number of 64 bits.
+pub fn stale() -> i64 {
+    MG_ERR_STALE_HANDLE.into()
+}
+
 /// splitmix64; MG_SEED repeats a run.
 pub struct Random(u64);
 
@@ -112,6 +124,11 @@ impl Random {
         let clock = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         let seed = std::env::var("MG_SEED").map_or_else(|_| clock(), |seed| seed.parse().unwrap());
         println!("MG_SEED={seed}");
+        Random(seed)
+    }
+
+    /// The same numbers in each run.
+    pub fn from(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -146,7 +163,7 @@ pub fn child(test: &str, body: impl FnOnce()) -> (ExitStatus, String) {
         std::process::exit(0);
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
         .env("MG_CHILD", test)
         .stdin(Stdio::null())
         .output()
@@ -165,6 +182,7 @@ pub fn limit_locked_memory(bytes: u64) {
     unsafe {
         assert_eq!(libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit), 0);
         if libc::geteuid() == 0 {
+            assert_eq!(libc::setgroups(0, ptr::null()), 0);
             assert_eq!(libc::setgid(65534), 0);
             assert_eq!(libc::setuid(65534), 0);
         }

@@ -10,6 +10,7 @@ import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
+import io.memguard.memory.Windows;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreOpener;
@@ -455,6 +456,9 @@ public final class MemGuard implements AutoCloseable {
         requireOpen();
         secrets.values().forEach(secret -> secret.become(null));
         secrets.clear();
+        if (cache != null) {
+            Windows.trim();
+        }
     }
 
     /**

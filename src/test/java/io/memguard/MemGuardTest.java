@@ -542,10 +542,12 @@ class MemGuardTest {
                 }
                 guard.read("large", MemorySegment::byteSize);
             }
-            assertEquals(before, guard.memoryUsage().lockedBytes());
+            // A long window or two stay for their next use.
+            assertTrue(guard.memoryUsage().lockedBytes() <= before + (2 << 20));
             assertEquals(2, guard.memoryUsage().items());
             guard.cleanupMemory();
             assertEquals(0, guard.memoryUsage().items());
+            assertTrue(guard.memoryUsage().lockedBytes() <= before);
         }
     }
 

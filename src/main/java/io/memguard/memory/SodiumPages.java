@@ -17,10 +17,11 @@ enum SodiumPages implements Pages {
         return pointer.equals(MemorySegment.NULL) ? pointer : pointer.reinterpret(size);
     }
 
-    /** Again, since sodium_malloc does not tell whether its own attempt worked. */
+    /** Again, since sodium_malloc does not tell whether its own attempt worked. Idle windows make room where they can. */
     @Override
     public boolean lock(MemorySegment memory) {
-        return sodium_mlock(memory, memory.byteSize()) == 0;
+        return sodium_mlock(memory, memory.byteSize()) == 0
+                || (Windows.trim() > 0 && sodium_mlock(memory, memory.byteSize()) == 0);
     }
 
     @Override

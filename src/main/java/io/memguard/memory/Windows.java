@@ -38,6 +38,11 @@ public final class Windows {
         }
     }
 
+    /** Gives the locked memory of idle windows, wiped already, back to the system; returns how many bytes that was. */
+    public static long trim() {
+        return NativeStatus.check(mg_trim());
+    }
+
     private static MemorySegment memory(long window, Arena arena) {
         long descriptor = (window & INDEX_MASK) * STRIDE;
         long address = Table.MEMORY.get(ValueLayout.JAVA_LONG, descriptor + DATA);

@@ -911,6 +911,64 @@ public class CacheLibrary extends CacheLibrary$shared {
         }
     }
 
+    private static class mg_trim {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_trim").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_trim()
+     * }
+     */
+    public static FunctionDescriptor mg_trim$descriptor() {
+        return mg_trim.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_trim()
+     * }
+     */
+    public static MethodHandle mg_trim$handle() {
+        return mg_trim.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_trim()
+     * }
+     */
+    public static MemorySegment mg_trim$address() {
+        return mg_trim.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_trim()
+     * }
+     */
+    public static long mg_trim() {
+        var mh$ = mg_trim.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_trim");
+            }
+            return (long)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class mg_usage {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             CacheLibrary.C_INT,

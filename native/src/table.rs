@@ -1,0 +1,289 @@
+//! The table of windows: who has which, and which wait, wiped, for their next use.
+//!
+//! A fixed number of descriptors, each on cache lines of its own. Taking an idle one and giving it back touches no cache
+//! line that another thread writes, and takes no lock.
+
+use crate::clock::now_ms;
+use crate::kept;
+use crate::region::{Kind, PAGE, Region};
+use crate::status::Error;
+use crate::window::{MG_WINDOW_COUNT, MgWindow};
+use libsodium_sys as sodium;
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+/// A long window that nobody used for this time is given back by the next sweep.
+const IDLE_MS: u64 = 10_000;
+
+/// One window; the first two fields are what callers see.
+#[repr(C, align(128))]
+pub struct Descriptor {
+    pub(crate) data: AtomicPtr<u8>,
+    pub(crate) length: AtomicU64,
+    /// `generation << 2 | state`
+    state: AtomicU64,
+    /// Bytes that stay mapped when it is released; 0 where nothing does.
+    kept: AtomicUsize,
+    /// The generation at the last look for unused windows.
+    looked_at: AtomicU64,
+    /// Touched only by whoever brought the state to BUSY or CHANGING.
+    region: UnsafeCell<Option<Region>>,
+}
+
+// SAFETY: `region` is only touched by the one thread that won the exchange of `state`.
+unsafe impl Sync for Descriptor {}
+
+const _: () = assert!(size_of::<Descriptor>() == size_of::<MgWindow>());
+
+/// No memory behind it.
+const EMPTY: u64 = 0;
+/// Wiped memory waits for its next use.
+const FREE: u64 = 1;
+/// Lent.
+const BUSY: u64 = 2;
+/// Between two of the other states.
+const CHANGING: u64 = 3;
+
+pub(crate) static TABLE: [Descriptor; MG_WINDOW_COUNT] = [const {
+    Descriptor {
+        data: AtomicPtr::new(ptr::null_mut()),
+        length: AtomicU64::new(0),
+        state: AtomicU64::new(EMPTY),
+        kept: AtomicUsize::new(0),
+        looked_at: AtomicU64::new(0),
+        region: UnsafeCell::new(None),
+    }
+}; MG_WINDOW_COUNT];
+
+/// One more than the highest descriptor that was ever used: how far a search has to go.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
+
+static LAST_LOOK: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The page and the long window that this thread used last: most likely free again, and in this core's cache.
+    static HINTS: [Cell<usize>; 2] = const { [const { Cell::new(usize::MAX) }; 2] };
+}
+
+/// An index and the generation of its present use.
+pub type Use = (usize, u64);
+
+/// How many are lent, and how many were ever used at once at most.
+pub fn usage() -> (u64, u64) {
+    let busy = |descriptor: &&Descriptor| descriptor.state.load(Ordering::Relaxed) & 3 == BUSY;
+    (used().iter().filter(busy).count() as u64, used().len() as u64)
+}
+
+/// An idle window for `length` bytes in `need` bytes of whole pages.
+pub fn take_idle(length: usize, need: usize) -> Option<Use> {
+    let used = used().len();
+    if used == 0 {
+        return None;
+    }
+    let hint = hint(need);
+    let start = if hint < used {
+        hint
+    } else {
+        NEXT_HINT.fetch_add(1, Ordering::Relaxed) % used
+    };
+    let mut index = start;
+    loop {
+        let descriptor = &TABLE[index];
+        // What is kept belongs to this state: it changes with the state only.
+        let state = descriptor.state.load(Ordering::Acquire);
+        if state & 3 == FREE && fits(descriptor.kept.load(Ordering::Relaxed), need) {
+            let generation = next(state);
+            if descriptor.exchange(state, generation << 2 | BUSY) {
+                // SAFETY: the state is BUSY by our exchange, so the field is ours.
+                let region = unsafe { &*descriptor.region.get() };
+                descriptor.lend(region.as_ref()?, length, need);
+                hint_at(need, index);
+                return Some((index, generation));
+            }
+        }
+        index = if index + 1 == used { 0 } else { index + 1 };
+        if index == start {
+            return None;
+        }
+    }
+}
+
+/// A window of its own, for `length` bytes in `need` bytes of whole pages.
+pub fn map(length: usize, need: usize, flags: u32) -> Result<Use, Error> {
+    let (index, state) = claim_empty().ok_or(Error::NoWindow)?;
+    let descriptor = &TABLE[index];
+    let region = Region::new(need, flags).inspect_err(|_| descriptor.state.store(state, Ordering::Release))?;
+    let kept = if keeps(&region) { region.length() } else { 0 };
+    let generation = next(state);
+    descriptor.kept.store(kept, Ordering::Relaxed);
+    descriptor.lend(&region, length, need);
+    // SAFETY: the state is CHANGING by our exchange, so the field is ours.
+    unsafe { *descriptor.region.get() = Some(region) };
+    descriptor.state.store(generation << 2 | BUSY, Ordering::Release);
+    hint_at(need, index);
+    Ok((index, generation))
+}
+
+/// Wipes and takes back; a use that is over is a stale handle.
+pub fn give_back((index, generation): Use) -> Result<(), Error> {
+    let descriptor = TABLE.get(index).ok_or(Error::StaleHandle)?;
+    if !descriptor.exchange(generation << 2 | BUSY, generation << 2 | CHANGING) {
+        return Err(Error::StaleHandle);
+    }
+    let length = descriptor.length.load(Ordering::Relaxed) as usize;
+    // SAFETY: the state is CHANGING by our exchange: data and length are ours, and were set by `lend`.
+    unsafe { sodium::sodium_memzero(descriptor.data.load(Ordering::Relaxed).cast(), length) };
+    if descriptor.kept.load(Ordering::Relaxed) > 0 {
+        descriptor.state.store(generation << 2 | FREE, Ordering::Release);
+    } else {
+        descriptor.unmap(generation);
+    }
+    Ok(())
+}
+
+/// Which idle windows to give up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// Those of more than a page.
+    Long,
+    /// Long ones that were not used since the last such call.
+    Unused,
+    /// All.
+    Any,
+}
+
+/// Gives the memory of idle windows back to the system until it is `enough`; returns how much that was, in bytes.
+pub fn trim(which: Idle, enough: usize) -> usize {
+    let mut freed = 0;
+    for descriptor in used() {
+        if freed >= enough {
+            break;
+        }
+        let state = descriptor.state.load(Ordering::Acquire);
+        let kept = descriptor.kept.load(Ordering::Relaxed);
+        if state & 3 != FREE || (which != Idle::Any && kept <= PAGE) {
+            continue;
+        }
+        if which == Idle::Unused && descriptor.looked_at.swap(state >> 2, Ordering::Relaxed) != state >> 2 {
+            continue;
+        }
+        if descriptor.exchange(state, state | CHANGING) {
+            freed += descriptor.unmap(state >> 2);
+        }
+    }
+    freed
+}
+
+/// Gives up long windows that nobody uses any more; looks once in ten seconds, however often it is called.
+pub fn trim_unused() {
+    let (now, last) = (now_ms(), LAST_LOOK.load(Ordering::Relaxed));
+    let due = now.saturating_sub(last) >= IDLE_MS;
+    if due
+        && LAST_LOOK
+            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    {
+        trim(Idle::Unused, usize::MAX);
+    }
+}
+
+impl Descriptor {
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        self.state
+            .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// At the end of the region, so that a guard page follows the last page that is lent.
+    fn lend(&self, region: &Region, length: usize, need: usize) {
+        let data = region.data().wrapping_add(region.length() - need);
+        self.data.store(data, Ordering::Relaxed);
+        self.length.store(length as u64, Ordering::Relaxed);
+    }
+
+    /// Only called by whoever brought the state to CHANGING; returns how many bytes are unlocked by it.
+    fn unmap(&self, generation: u64) -> usize {
+        // SAFETY: the state is CHANGING by the caller's exchange, so the field is ours.
+        let region = unsafe { (*self.region.get()).take() };
+        let locked = region.map_or(0, |region| region.locked());
+        if self.kept.swap(0, Ordering::Relaxed) > PAGE {
+            kept::give_back(locked);
+        }
+        self.state.store(generation << 2 | EMPTY, Ordering::Release);
+        locked
+    }
+}
+
+/// Whether a window of `kept` bytes may serve where `need` bytes are wanted: at most a quarter of them lies idle then.
+fn fits(kept: usize, need: usize) -> bool {
+    (need..=need + need / 4).contains(&kept)
+}
+
+/// Pages always stay, long windows where there is room, or room can be made; what is not locked never does.
+fn keeps(region: &Region) -> bool {
+    let bytes = region.locked();
+    match region.kind() {
+        Kind::Unlocked => false,
+        _ if region.length() == PAGE => true,
+        _ if kept::reserve(bytes) => true,
+        _ => bytes as u64 <= kept::limit() && trim(Idle::Long, bytes) > 0 && kept::reserve(bytes),
+    }
+}
+
+fn claim_empty() -> Option<(usize, u64)> {
+    (0..MG_WINDOW_COUNT).find_map(|index| {
+        let state = TABLE[index].state.load(Ordering::Relaxed);
+        (state & 3 == EMPTY && TABLE[index].exchange(state, state | CHANGING)).then(|| {
+            USED.fetch_max(index + 1, Ordering::Release);
+            (index, state)
+        })
+    })
+}
+
+fn used() -> &'static [Descriptor] {
+    &TABLE[..USED.load(Ordering::Acquire)]
+}
+
+fn hint(need: usize) -> usize {
+    HINTS.with(|hints| hints[usize::from(need > PAGE)].get())
+}
+
+fn hint_at(need: usize, index: usize) {
+    HINTS.with(|hints| hints[usize::from(need > PAGE)].set(index));
+}
+
+/// 46 bits, so that a window's number is never negative.
+fn next(state: u64) -> u64 {
+    ((state >> 2) + 1) & ((1 << 46) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_window_unused_between_two_looks_is_given_back_and_a_used_one_stays() {
+        assert_eq!(crate::exports::mg_init(0), 0);
+        let need = 50 * PAGE;
+        let take = || take_idle(need, need).or_else(|| map(need, need, 0).ok()).unwrap();
+        let used = take();
+        let index = used.0;
+        give_back(used).unwrap();
+        trim(Idle::Unused, usize::MAX); // the first look
+        give_back(take()).unwrap();
+        trim(Idle::Unused, usize::MAX);
+        assert_eq!(TABLE[index].kept.load(Ordering::Relaxed), need, "used since");
+        trim(Idle::Unused, usize::MAX);
+        assert_eq!(TABLE[index].kept.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_window_serves_what_leaves_at_most_a_quarter_idle() {
+        assert!(fits(PAGE, PAGE) && !fits(2 * PAGE, PAGE) && !fits(PAGE, 2 * PAGE));
+        assert!(fits(10 * PAGE, 8 * PAGE) && !fits(11 * PAGE, 8 * PAGE));
+        assert!(!fits(0, PAGE), "nothing is kept there");
+    }
+}
