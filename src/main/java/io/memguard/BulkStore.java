@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.store.KeyChangedException;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import java.lang.foreign.MemorySegment;
@@ -72,7 +73,7 @@ final class BulkStore {
         try {
             while (durable < values.size()) {
                 int begin = durable;
-                SecretStore.Written written = store.writeAll(group(store, begin));
+                SecretStore.Written written = writeGroup(store, begin);
                 durable += written.generations().size();
                 for (int i = begin; i < durable; i++) {
                     cached &= stored.stored(values.get(i), written.generations().get(i - begin));
@@ -85,6 +86,16 @@ final class BulkStore {
             throw durable == 0 ? e : partly(durable, e);
         }
         return cached;
+    }
+
+    private SecretStore.Written writeGroup(SecretStore store, int begin) {
+        while (true) {
+            try {
+                return store.writeAll(group(store, begin));
+            } catch (KeyChangedException e) {
+                // Sealed anew.
+            }
+        }
     }
 
     private List<SecretStore.NewValue> group(SecretStore store, int begin) {

@@ -51,7 +51,7 @@ public final class MemGuard implements AutoCloseable {
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
     private final SecretStore store;
-    private final KeyProvider provider;
+    private volatile KeyProvider provider;
     private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
     private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
@@ -451,6 +451,38 @@ public final class MemGuard implements AutoCloseable {
         };
     }
 
+    /**
+     * Changes the store's key: every file is sealed anew under a new key of the same provider, and the old one is gone
+     * when it returns. Other processes go on reading and writing meanwhile. Killed or failed at any point, nothing is lost,
+     * and the next call goes on where it was. Needs about as long as storing every value again.
+     *
+     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where files are damaged, or the disk fails
+     */
+    public void rotate(Progress progress) {
+        requireReady();
+        store.rotation().run(provider, progress);
+    }
+
+    /**
+     * The same with a key of another provider: for another passphrase, to move from a software keystore to a token, or from
+     * one token to another. Until it returns, the provider before opens the store; from then on only this one, which is
+     * closed together with this.
+     *
+     * @param to whom this takes over; closed where it fails
+     */
+    public void rekey(KeyProvider to, Progress progress) {
+        requireReady();
+        try {
+            store.rotation().run(to, progress);
+        } catch (Throwable failure) {
+            to.close();
+            throw failure;
+        }
+        KeyProvider before = provider;
+        provider = to;
+        before.close();
+    }
+
     /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */
     public void cleanupMemory() {
         requireOpen();
@@ -585,7 +617,7 @@ public final class MemGuard implements AutoCloseable {
             lastRecovery = System.nanoTime();
             if (NativeLibraries.retry()) {
                 // From here on no plaintext passes over the heap any more, so the key must come by the native route.
-                store.use(StoreOpener.reopenKey(store, provider));
+                store.reopenKeys();
                 cache = SealedCache.create();
                 LOG.log(System.Logger.Level.INFO, "the native libraries are loaded again");
             }

@@ -26,6 +26,8 @@ import picocli.CommandLine.Spec;
             ListCommand.class,
             StatsCommand.class,
             CleanupCommand.class,
+            RotateCommand.class,
+            RekeyCommand.class,
             TokenCommand.class
         },
         footer = {

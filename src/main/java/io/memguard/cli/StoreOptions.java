@@ -5,6 +5,7 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
+import io.memguard.keys.KeyProvider;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,11 +48,20 @@ final class StoreOptions {
     private final PinOptions pin = new PinOptions();
 
     MemGuard open(OpenMode mode) {
+        return open(mode, provider(mode != OpenMode.EXISTING));
+    }
+
+    MemGuard open(OpenMode mode, KeyProvider provider) {
         return MemGuard.at(directory())
                 .mode(mode)
                 .policy(bestEffort ? MemoryPolicy.BEST_EFFORT : MemoryPolicy.REQUIRE_LOCKED)
-                .keys(new Keys(passphrase.input(), pin.input(), mode != OpenMode.EXISTING).of(keys()))
+                .keys(provider)
                 .open();
+    }
+
+    /** @param mayBeNew whether a new passphrase is chosen, which is asked for twice */
+    KeyProvider provider(boolean mayBeNew) {
+        return new Keys(passphrase.input(), pin.input(), mayBeNew).of(keys());
     }
 
     private List<String> keys() {

@@ -29,7 +29,10 @@ public interface KeyProvider extends AutoCloseable {
         return type().equals(type);
     }
 
-    /** Makes the key of a new store. Called once, under the store's lock, only where no data exists. */
+    /**
+     * Makes the key of a new store, or ({@link StoreContext#existing}) another key for a store that has one, which stays as
+     * it is. Called under the store's lock.
+     */
     NewKey create(StoreContext store);
 
     /** Opens the key that {@link #create} recorded; changes nothing. */
@@ -49,7 +52,7 @@ public interface KeyProvider extends AutoCloseable {
 
     /**
      * Removes what the provider keeps of this key outside of the metadata, so that no copy of the store can be opened
-     * any more. Idempotent; what is not there counts as removed.
+     * with it any more; other keys of the same store stay. Idempotent; what is not there counts as removed.
      */
     void erase(StoreContext store, KeyRecord record);
 

@@ -8,8 +8,19 @@ import java.util.HexFormat;
  *
  * @param storeId 16 random bytes, in hexadecimal; bind every wrapped key to it, so that a key of another store is noticed
  * @param directory where the store's files lie; a provider may keep files of its own there, none named {@code mg_*}
+ * @param existing whether the store has a key already and goes over to another one, which must not take its place yet
  */
-public record StoreContext(String storeId, Path directory) {
+public record StoreContext(String storeId, Path directory, boolean existing) {
+    /** A store that has no key yet, or whose key is opened. */
+    public StoreContext(String storeId, Path directory) {
+        this(storeId, directory, false);
+    }
+
+    /** The same store, to make another key for it. */
+    public StoreContext ofExisting() {
+        return new StoreContext(storeId, directory, true);
+    }
+
     /** The id as bytes. */
     public byte[] storeIdBytes() {
         return HexFormat.of().parseHex(storeId);

@@ -1,9 +1,11 @@
 package io.memguard.keys;
 
+import io.memguard.Borrower;
 import io.memguard.SecretBuffer;
 import io.memguard.memory.AeadKey;
 import java.lang.foreign.MemorySegment;
 import java.security.Provider;
+import java.util.Optional;
 import javax.crypto.SecretKey;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +22,8 @@ public interface StoreKey extends AutoCloseable {
 
     /** The built-in implementation for whoever holds the 32 raw bytes; copies them, so the caller closes its buffer. */
     static StoreKey aes256Gcm(SecretBuffer key) {
-        return new AesGcmStoreKey(key.read(AeadKey::of));
+        return key.<StoreKey, RuntimeException>read(
+                bytes -> new AesGcmStoreKey(AeadKey.of(bytes), SecretBuffer.copyOf(bytes)));
     }
 
     /**
@@ -57,6 +60,16 @@ public interface StoreKey extends AutoCloseable {
      *     holds nothing of it
      */
     boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext);
+
+    /**
+     * Lends the raw 32 bytes, read-only, out of protected memory: when a store goes over to this key, it is sealed under
+     * the one before, so that running services can follow.
+     *
+     * @return nothing, without a call, for a key that can't leave its token
+     */
+    default <R> Optional<R> read(Borrower<R, RuntimeException> use) {
+        return Optional.empty();
+    }
 
     /** Wipes what this process holds of the key. Idempotent. */
     @Override

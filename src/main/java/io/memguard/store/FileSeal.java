@@ -18,7 +18,8 @@ final class FileSeal {
         VALUE(1),
         NAME(2),
         KEY_CHECK(3),
-        METADATA(4);
+        METADATA(4),
+        NEXT_KEY(5);
 
         private final byte number;
 

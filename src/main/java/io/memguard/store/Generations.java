@@ -34,6 +34,11 @@ final class Generations {
         return get(STORE);
     }
 
+    /** The store's keys have changed. */
+    void raiseStore() {
+        raise(STORE);
+    }
+
     /** Makes every cached value, and every open of this store, out of date. */
     void raiseAll() {
         for (int i = 0; i <= STORE; i++) {

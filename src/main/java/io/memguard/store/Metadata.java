@@ -6,58 +6,88 @@ import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyRecord;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * The metadata file: lines of {@code key: value} in ASCII. The last line seals those above under the store key; the line
- * before it checks the key alone, so that a wrong key and a changed file are told apart.
+ * The metadata file: lines of {@code key: value} in ASCII. The last line seals those above under the store key; a check of
+ * the key alone stands before, so that a wrong key and a changed file are told apart.
+ *
+ * @param next the key that the store goes over to, while it does
+ * @param old a key that no file is under any more, and that its provider still has to forget
  */
-record Metadata(String storeId, KeyRecord keys, String keyCheck, String seal) {
+@SuppressWarnings("ArrayRecordComponent") // Never compared.
+record Metadata(
+        String storeId, KeyRecord keys, byte[] keyCheck, Optional<Next> next, Optional<KeyRecord> old, byte[] seal) {
     static final int FORMAT = 1;
 
     /** Larger files are not ours. */
     static final int MAX_SIZE = 1 << 20;
 
     private static final String FIRST_LINE = "memguard-store: " + FORMAT;
-    private static final String PARAMETER = "key.";
+    private static final String NEXT = "next-";
+    private static final String OLD = "old-";
+    private static final byte[] NONE = {};
+
+    /** @param sealedKey the key itself under the current one; empty where it can't leave its token */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Next(KeyRecord keys, byte[] keyCheck, byte[] sealedKey) {}
+
+    static Metadata of(String storeId, KeyRecord keys, byte[] keyCheck) {
+        return new Metadata(storeId, keys, keyCheck, Optional.empty(), Optional.empty(), NONE);
+    }
+
+    Metadata withSeal(byte[] made) {
+        return new Metadata(storeId, keys, keyCheck, next, old, made);
+    }
+
+    /** On the way to another key. */
+    Metadata withNext(Next other) {
+        return new Metadata(storeId, keys, keyCheck, Optional.of(other), old, NONE);
+    }
+
+    /** Gone over to the next key. */
+    Metadata arrived() {
+        Next other = next.orElseThrow();
+        return new Metadata(storeId, other.keys(), other.keyCheck(), Optional.empty(), Optional.of(keys), NONE);
+    }
+
+    Metadata withoutOld() {
+        return new Metadata(storeId, keys, keyCheck, next, Optional.empty(), NONE);
+    }
 
     /** The bytes that {@link #seal} covers. */
     byte[] sealedPart() {
         var lines = new ArrayList<String>();
         lines.add(FIRST_LINE);
         lines.add("store-id: " + storeId);
-        lines.add("provider: " + keys.provider());
-        lines.add("mode: " + keys.mode().name().toLowerCase(Locale.ROOT));
-        keys.parameters().forEach((name, value) -> lines.add(PARAMETER + name + ": " + value));
-        lines.add("key-check: " + keyCheck);
+        add(lines, "", keys);
+        lines.add("key-check: " + base64(keyCheck));
+        next.ifPresent(other -> {
+            add(lines, NEXT, other.keys());
+            lines.add(NEXT + "key-check: " + base64(other.keyCheck()));
+            lines.add(NEXT + "sealed-key: " + base64(other.sealedKey()));
+        });
+        old.ifPresent(record -> add(lines, OLD, record));
         return text(lines);
     }
 
-    static Metadata of(String storeId, KeyRecord keys, byte[] keyCheck) {
-        return new Metadata(storeId, keys, Base64.getEncoder().encodeToString(keyCheck), "");
-    }
-
-    Metadata withSeal(byte[] made) {
-        return new Metadata(storeId, keys, keyCheck, Base64.getEncoder().encodeToString(made));
-    }
-
-    byte[] keyCheckBytes() {
-        return Base64.getDecoder().decode(keyCheck);
-    }
-
-    byte[] sealBytes() {
-        return Base64.getDecoder().decode(seal);
+    private static void add(List<String> lines, String prefix, KeyRecord record) {
+        lines.add(prefix + "provider: " + record.provider());
+        lines.add(prefix + "mode: " + record.mode().name().toLowerCase(Locale.ROOT));
+        record.parameters().forEach((name, value) -> lines.add(prefix + "key." + name + ": " + value));
     }
 
     byte[] toBytes() {
         var lines = new ArrayList<String>(
                 new String(sealedPart(), StandardCharsets.US_ASCII).lines().toList());
-        lines.add("seal: " + seal);
+        lines.add("seal: " + base64(seal));
         return text(lines);
     }
 
@@ -74,30 +104,42 @@ record Metadata(String storeId, KeyRecord keys, String keyCheck, String seal) {
         }
         Map<String, String> fields = fields(lines.subList(1, lines.size()));
         try {
-            var parameters = new TreeMap<String, String>();
-            fields.forEach((key, value) -> {
-                if (key.startsWith(PARAMETER)) {
-                    parameters.put(key.substring(PARAMETER.length()), value);
-                }
-            });
-            var keys = new KeyRecord(
-                    field(fields, "provider"),
-                    KeyMode.valueOf(field(fields, "mode").toUpperCase(Locale.ROOT)),
-                    parameters);
-            var metadata =
-                    new Metadata(field(fields, "store-id"), keys, field(fields, "key-check"), field(fields, "seal"));
-            metadata.keyCheckBytes(); // Throws where it is not Base64.
-            metadata.sealBytes();
+            var metadata = new Metadata(
+                    field(fields, "store-id"),
+                    record(fields, ""),
+                    bytes(fields, "key-check"),
+                    fields.containsKey(NEXT + "provider")
+                            ? Optional.of(new Next(
+                                    record(fields, NEXT),
+                                    bytes(fields, NEXT + "key-check"),
+                                    bytes(fields, NEXT + "sealed-key")))
+                            : Optional.empty(),
+                    fields.containsKey(OLD + "provider") ? Optional.of(record(fields, OLD)) : Optional.empty(),
+                    bytes(fields, "seal"));
             if (!metadata.storeId.matches("[0-9a-f]{32}")) {
                 throw damaged("store-id is not 32 hexadecimal digits");
             }
-            if (!java.util.Arrays.equals(metadata.toBytes(), file)) {
+            if (!Arrays.equals(metadata.toBytes(), file)) {
                 throw damaged("it has lines that do not belong there");
             }
             return metadata;
         } catch (IllegalArgumentException e) {
             throw damaged("a field has no valid value");
         }
+    }
+
+    private static KeyRecord record(Map<String, String> fields, String prefix) {
+        String parameter = prefix + "key.";
+        var parameters = new TreeMap<String, String>();
+        fields.forEach((key, value) -> {
+            if (key.startsWith(parameter)) {
+                parameters.put(key.substring(parameter.length()), value);
+            }
+        });
+        return new KeyRecord(
+                field(fields, prefix + "provider"),
+                KeyMode.valueOf(field(fields, prefix + "mode").toUpperCase(Locale.ROOT)),
+                parameters);
     }
 
     private static Map<String, String> fields(List<String> lines) {
@@ -117,6 +159,14 @@ record Metadata(String storeId, KeyRecord keys, String keyCheck, String seal) {
             throw damaged(key + " is missing");
         }
         return value;
+    }
+
+    private static byte[] bytes(Map<String, String> fields, String key) {
+        return Base64.getDecoder().decode(field(fields, key));
+    }
+
+    private static String base64(byte[] bytes) {
+        return Base64.getEncoder().encodeToString(bytes);
     }
 
     private static byte[] text(List<String> lines) {

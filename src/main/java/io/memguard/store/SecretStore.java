@@ -27,53 +27,40 @@ public final class SecretStore implements AutoCloseable {
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
 
     private final StoreLayout layout;
-    private volatile StoreKey key;
-    private volatile FileSeal files;
+    private final CurrentKeys keys;
     private final StoreLocks locks;
     private final Generations generations;
     private final StoreTotals totals;
-    private final long epoch;
-    private final StoreInfo info;
-    private final KeyEraser eraser;
     private final ValueWriter writer;
-
-    /** Removes the wrapped keys that lie outside of this directory's own files. */
-    interface KeyEraser {
-        void erase();
-    }
 
     SecretStore(
             StoreLayout layout,
-            StoreKey key,
-            FileSeal files,
+            KeyLoader loader,
+            Keyring keys,
             StoreLocks locks,
             Generations generations,
-            StoreTotals totals,
-            StoreInfo info,
-            KeyEraser eraser) {
+            StoreTotals totals) {
         this.layout = layout;
-        this.key = key;
-        this.files = files;
+        this.keys = new CurrentKeys(loader, generations, keys);
         this.locks = locks;
         this.generations = generations;
         this.totals = totals;
-        this.epoch = generations.ofStore();
-        this.info = info;
-        this.eraser = eraser;
         this.writer = new ValueWriter(layout, locks, generations, totals);
     }
 
-    /** Goes on with another handle on the same key, and closes the one before. */
-    public synchronized void use(StoreKey next) {
-        StoreKey before = key;
-        files = new FileSeal(next, info.storeId());
-        key = next;
-        before.close();
+    /** Opens the keys anew, by the native route, once the native libraries are back. */
+    public void reopenKeys() {
+        keys.reopen();
     }
 
     /** What the metadata says. */
     public StoreInfo info() {
-        return info;
+        return StoreInfo.of(keys.known().metadata());
+    }
+
+    /** What changes the key of this store. */
+    public Rotation rotation() {
+        return new Rotation(layout, keys, locks, generations);
     }
 
     /** The folder of the files. */
@@ -92,23 +79,29 @@ public final class SecretStore implements AutoCloseable {
      * @return the generation under which this value is the current one
      */
     public long write(SecretName name, MemorySegment value) {
-        return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> {
-            Written written = writer.write(files, List.of(seal(name, value)), this::requireSameStore);
-            if (written.failure().isPresent()) {
-                throw written.failure().get();
+        while (true) {
+            try {
+                Written written = writeAll(List.of(seal(name, value)));
+                if (written.failure().isPresent()) {
+                    throw notStored(written.failure().get());
+                }
+                return written.generations().getFirst();
+            } catch (KeyChangedException e) {
+                // Sealed anew.
             }
-            return written.generations().getFirst();
-        });
+        }
     }
 
     /** A value on its way to disk, encrypted. */
     public static final class NewValue {
         private final SecretName name;
         private final byte[] file;
+        private final Keyring keys;
 
-        private NewValue(SecretName name, byte[] file) {
+        private NewValue(SecretName name, byte[] file, Keyring keys) {
             this.name = name;
             this.file = file;
+            this.keys = keys;
         }
 
         SecretName name() {
@@ -127,7 +120,9 @@ public final class SecretStore implements AutoCloseable {
 
     /** Encrypts a value for {@link #writeAll}. */
     public NewValue seal(SecretName name, MemorySegment value) {
-        return new NewValue(name, FileSeal.encode(files.seal(FileSeal.Purpose.VALUE, name.hash(), value)));
+        Keyring current = keys.get();
+        byte[] sealed = current.writing().seal(FileSeal.Purpose.VALUE, name.hash(), value);
+        return new NewValue(name, FileSeal.encode(sealed), current);
     }
 
     /**
@@ -141,9 +136,16 @@ public final class SecretStore implements AutoCloseable {
     /**
      * Stores values of different names with few waits for the disk, each as durable and as atomic as by {@link #write}.
      * Takes all their locks: a thousand at a time are enough.
+     *
+     * @throws KeyChangedException where the store has another key than they were sealed under; nothing was stored
      */
     public Written writeAll(List<NewValue> values) {
-        return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> writer.write(files, values, this::requireSameStore));
+        Keyring current = values.getFirst().keys;
+        return during(
+                ErrorCode.STORE_FAILED,
+                NOT_STORED,
+                () -> writer.write(
+                        current.writing(), values, () -> values.forEach(value -> keys.requireStill(value.keys))));
     }
 
     /** The same error as {@link #write} gives. */
@@ -163,25 +165,29 @@ public final class SecretStore implements AutoCloseable {
     public <R> Optional<Loaded<R>> read(SecretName name, Borrower<R, RuntimeException> use) {
         record File(Optional<byte[]> content, long generation) {}
         return during(ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> {
-            File file = locks.locked(
-                    name.stripe(),
-                    () -> new File(SmallFile.read(layout.value(name.hex()), MAX_FILE), generations.get(name.stripe())));
-            if (file.content().isEmpty()) {
-                return Optional.empty();
+            while (true) {
+                Keyring tried = keys.known();
+                File file = locks.locked(
+                        name.stripe(),
+                        () -> new File(
+                                SmallFile.read(layout.value(name.hex()), MAX_FILE), generations.get(name.stripe())));
+                if (file.content().isEmpty()) {
+                    return Optional.empty();
+                }
+                byte[] sealed = FileSeal.decode(file.content().get());
+                var opened = tried.open(FileSeal.Purpose.VALUE, name.hash(), sealed, use);
+                if (opened.authentic()) {
+                    return Optional.of(
+                            new Loaded<>(java.util.Objects.requireNonNull(opened.result()), file.generation()));
+                }
+                if (keys.get().epoch() == tried.epoch()) {
+                    throw new MemGuardException(
+                            ErrorCode.RETRIEVE_FAILED,
+                            "the file of this secret is damaged or was exchanged (mg_"
+                                    + name.hex().substring(0, 8)
+                                    + "….dat does not verify); restore it from a backup, or store the value again");
+                }
             }
-            var opened = files.open(
-                    FileSeal.Purpose.VALUE,
-                    name.hash(),
-                    FileSeal.decode(file.content().get()),
-                    use);
-            if (!opened.authentic()) {
-                throw new MemGuardException(
-                        ErrorCode.RETRIEVE_FAILED,
-                        "the file of this secret is damaged or was exchanged (mg_"
-                                + name.hex().substring(0, 8)
-                                + "….dat does not verify); restore it from a backup, or store the value again");
-            }
-            return Optional.of(new Loaded<>(java.util.Objects.requireNonNull(opened.result()), file.generation()));
         });
     }
 
@@ -230,17 +236,25 @@ public final class SecretStore implements AutoCloseable {
             byte[] hash = HexFormat.of().parseHex(hex);
             Optional<byte[]> file = SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES);
             return file.flatMap(content -> {
-                var opened = files.open(
-                        FileSeal.Purpose.NAME,
-                        hash,
-                        FileSeal.decode(content),
-                        text -> new String(
-                                text.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+                byte[] sealed = FileSeal.decode(content);
+                Keyring tried = keys.known();
+                var opened = openName(tried, hash, sealed);
+                if (!opened.authentic() && keys.get().epoch() != tried.epoch()) {
+                    opened = openName(keys.known(), hash, sealed);
+                }
                 return Optional.ofNullable(opened.result());
             });
         } catch (IOException | IllegalArgumentException e) {
             return Optional.empty(); // One damaged name must not hide the others.
         }
+    }
+
+    private static FileSeal.Opened<String> openName(Keyring keys, byte[] hash, byte[] sealed) {
+        return keys.open(
+                FileSeal.Purpose.NAME,
+                hash,
+                sealed,
+                text -> new String(text.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
     }
 
     /**
@@ -280,7 +294,7 @@ public final class SecretStore implements AutoCloseable {
                 ErrorCode.CLEANUP_FAILED,
                 "not everything could be removed",
                 () -> locks.lockedWhole(() -> {
-                    requireSameStore();
+                    keys.get();
                     generations.raiseAll();
                     totals.forget();
                     long values = 0;
@@ -303,18 +317,10 @@ public final class SecretStore implements AutoCloseable {
                                         + left.getFirst() + "); mend their permissions and clean up again");
                     }
                     DurableFile.delete(layout.metadata());
-                    eraser.erase();
+                    keys.erase();
                     io.memguard.os.Posix.syncDirectory(layout.directory());
                     return values;
                 }));
-    }
-
-    /** Refuses to write under a key that is no longer this directory's. */
-    private void requireSameStore() {
-        if (generations.ofStore() != epoch) {
-            throw new MemGuardException(
-                    ErrorCode.KEY_INVALID, "this store was removed (cleanupAll) since it was opened; open it again");
-        }
     }
 
     private static <T> T during(ErrorCode code, String what, StoreLocks.Task<T> task) {
@@ -325,10 +331,10 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** Ends the use of the directory and wipes the key. Idempotent. */
+    /** Ends the use of the directory and wipes the keys. Idempotent. */
     @Override
     public void close() {
         locks.close();
-        key.close();
+        keys.close();
     }
 }

@@ -9,4 +9,8 @@ import io.memguard.keys.KeyRecord;
  * @param storeId 32 hexadecimal digits
  * @param keys the provider that has the key
  */
-public record StoreInfo(int formatVersion, String storeId, KeyRecord keys) {}
+public record StoreInfo(int formatVersion, String storeId, KeyRecord keys) {
+    static StoreInfo of(Metadata metadata) {
+        return new StoreInfo(Metadata.FORMAT, metadata.storeId(), metadata.keys());
+    }
+}

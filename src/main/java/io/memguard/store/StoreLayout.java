@@ -51,6 +51,11 @@ record StoreLayout(Path directory) {
         return HexFormat.fromHexDigits(file, PREFIX.length(), PREFIX.length() + 4);
     }
 
+    /** The lock of a value, by the hash of its name. */
+    static int stripeOfHex(String hex) {
+        return HexFormat.fromHexDigits(hex, 0, 4);
+    }
+
     /** The hash in the name of a file that belongs to a secret. */
     static Optional<String> hex(String file) {
         return hex(file, VALUE).or(() -> hex(file, NAME));

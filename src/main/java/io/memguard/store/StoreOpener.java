@@ -8,9 +8,7 @@ import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
-import io.memguard.os.DurableFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -19,32 +17,27 @@ import java.util.Optional;
 
 /** Opens or makes a store. A failed opening changes nothing on disk; a key is made only where there is no data. */
 public final class StoreOpener {
-    private static final byte[] NOWHERE = new byte[32];
-    private static final byte[] CHECK = "memguard-key-chk".getBytes(StandardCharsets.US_ASCII);
+    private static final System.Logger LOG = System.getLogger(StoreOpener.class.getName());
 
     private final Path parent;
     private final StoreLayout layout;
-    private final KeyProvider provider;
+    private final KeyLoader loader;
 
     private StoreOpener(Path parent, KeyProvider provider) {
         this.parent = parent;
         this.layout = StoreLayout.in(parent);
-        this.provider = provider;
+        this.loader = new KeyLoader(layout, provider);
     }
 
     /** What the metadata in a directory says; nothing where there is none. */
     public static Optional<StoreInfo> describe(Path parent) {
         try {
-            return readMetadata(StoreLayout.in(parent)).map(StoreOpener::info);
+            return SmallFile.read(StoreLayout.in(parent).metadata(), Metadata.MAX_SIZE)
+                    .map(Metadata::parse)
+                    .map(StoreInfo::of);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's metadata could not be read", e);
         }
-    }
-
-    /** Opens the key of a store that is open already, once the native libraries are back. */
-    public static StoreKey reopenKey(SecretStore store, KeyProvider provider) {
-        var info = store.info();
-        return provider.open(new StoreContext(info.storeId(), store.directory()), info.keys());
     }
 
     /** Opens the store in {@code parent/memguard_secure}. */
@@ -60,7 +53,7 @@ public final class StoreOpener {
     private SecretStore open(OpenMode mode) throws IOException {
         if (Files.exists(layout.directory(), LinkOption.NOFOLLOW_LINKS)) {
             StoreDirectory.requireSafe(parent, layout.directory());
-            Optional<Metadata> metadata = readMetadata(layout);
+            Optional<Metadata> metadata = loader.metadata();
             if (metadata.isPresent()) {
                 if (mode == OpenMode.CREATE) {
                     throw new MemGuardException(
@@ -87,7 +80,7 @@ public final class StoreOpener {
             try (var locks = new StoreLocks(layout.lock())) {
                 // Two at once: the second one finds the first one's store.
                 made = locks.lockedWhole(() -> {
-                    if (readMetadata(layout).isPresent()) {
+                    if (loader.metadata().isPresent()) {
                         return Optional.<Made>empty();
                     }
                     requireNoData();
@@ -98,7 +91,7 @@ public final class StoreOpener {
             throw StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + parent, e);
         }
         if (made.isPresent()) {
-            var store = assemble(made.get().metadata(), made.get().key());
+            var store = openMade(made.get());
             store.totals(); // Counts from the beginning.
             return store;
         }
@@ -109,15 +102,12 @@ public final class StoreOpener {
         NativeLibraries.require();
         String storeId = HexFormat.of().formatHex(Sodium.random(16));
         var context = new StoreContext(storeId, layout.directory());
+        var provider = loader.provider();
         var made = provider.create(context);
         try {
             var seal = new FileSeal(made.key(), storeId);
-            byte[] check = seal.seal(FileSeal.Purpose.KEY_CHECK, NOWHERE, CHECK);
-            var open = Metadata.of(storeId, made.record(), check);
-            byte[] sealed = seal.seal(FileSeal.Purpose.METADATA, SecretName.sha256(open.sealedPart()), CHECK);
-            var metadata = open.withSeal(sealed);
-            DurableFile.replace(layout.metadata(), metadata.toBytes(), StoreLayout.temporaryPrefix(0), () -> {});
-            return new Made(metadata, made.key());
+            var metadata = Metadata.of(storeId, made.record(), Checks.ofKey(seal));
+            return new Made(Checks.write(seal, metadata, layout), made.key());
         } catch (Throwable failure) {
             made.key().close();
             provider.erase(context, made.record());
@@ -126,37 +116,32 @@ public final class StoreOpener {
     }
 
     private SecretStore openExisting(Metadata metadata) throws IOException {
-        if (!provider.opens(metadata.keys().provider())) {
-            throw new MemGuardException(
-                    ErrorCode.KEY_INVALID,
-                    "this store's key is with the provider '" + metadata.keys().provider() + "', not '"
-                            + provider.type() + "'; open it with its own provider");
-        }
-        StoreKey key = NativeLibraries.isLoaded()
-                ? provider.open(context(metadata), metadata.keys())
-                : provider.openEmergency(context(metadata), metadata.keys());
-        return assemble(metadata, key);
+        var generations = Generations.open(layout.generations());
+        long epoch = generations.ofStore(); // Before the keys: whoever changes them raises it afterwards.
+        return assemble(generations, loader.load(metadata, epoch, null));
     }
 
-    /** Takes the key over: it is closed with the store, or here where something fails. */
-    private SecretStore assemble(Metadata metadata, StoreKey key) throws IOException {
+    private SecretStore openMade(Made made) throws IOException {
         try {
-            var seal = new FileSeal(key, metadata.storeId());
-            verify(seal, metadata);
             var generations = Generations.open(layout.generations());
+            return assemble(generations, new Keyring(made.metadata(), generations.ofStore(), made.key(), null));
+        } catch (Throwable failure) {
+            made.key().close();
+            throw failure;
+        }
+    }
+
+    /** Takes the keys over: they are closed with the store, or here where something fails. */
+    private SecretStore assemble(Generations generations, Keyring keys) throws IOException {
+        try {
             var locks = new StoreLocks(layout.lock());
             try {
                 var totals = StoreTotals.open(layout.totals(), locks);
-                var store = new SecretStore(
-                        layout,
-                        key,
-                        seal,
-                        locks,
-                        generations,
-                        totals,
-                        info(metadata),
-                        () -> provider.erase(context(metadata), metadata.keys()));
-                requireStill(metadata);
+                var store = new SecretStore(layout, loader, keys, locks, generations, totals);
+                requireStill(keys.metadata());
+                if (keys.metadata().old().isPresent()) {
+                    forgetOld(store);
+                }
                 if (!totals.isClear()) {
                     totals.setClear(true); // Before looking: a writer may be killed meanwhile.
                     clearTemporaries(locks);
@@ -167,34 +152,26 @@ public final class StoreOpener {
                 throw failure;
             }
         } catch (Throwable failure) {
-            key.close();
+            keys.keys().forEach(StoreKey::close);
             throw failure;
         }
     }
 
-    private StoreContext context(Metadata metadata) {
-        return new StoreContext(metadata.storeId(), layout.directory());
-    }
-
-    private static void verify(FileSeal seal, Metadata metadata) {
-        if (!seal.open(FileSeal.Purpose.KEY_CHECK, NOWHERE, metadata.keyCheckBytes(), check -> true)
-                .authentic()) {
-            throw new MemGuardException(
-                    ErrorCode.KEY_INVALID,
-                    "the key is not the one of this store; open it with the key (container, token) that made it");
-        }
-        byte[] covered = SecretName.sha256(metadata.sealedPart());
-        if (!seal.open(FileSeal.Purpose.METADATA, covered, metadata.sealBytes(), text -> true)
-                .authentic()) {
-            throw new MemGuardException(
-                    ErrorCode.SECURITY_ERROR,
-                    "the metadata file was changed by somebody without the key; restore it from a backup of this store");
+    /** A wish, not a condition: the old key opens nothing any more. */
+    private static void forgetOld(SecretStore store) throws IOException {
+        try {
+            store.rotation().forgetOld();
+        } catch (MemGuardException e) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the key before the present one is not removed yet: {0}",
+                    e.getMessage());
         }
     }
 
     /** Somebody may have removed the store while its key was opened; the epoch is read already. */
     private void requireStill(Metadata metadata) throws IOException {
-        boolean same = readMetadata(layout)
+        boolean same = loader.metadata()
                 .filter(now -> now.storeId().equals(metadata.storeId()))
                 .isPresent();
         if (!same) {
@@ -222,13 +199,5 @@ public final class StoreOpener {
                     "the metadata file is missing beside " + files + " files of data in " + layout.directory()
                             + "; restore store.meta from a backup of this store (no new key is made over data)");
         }
-    }
-
-    private static Optional<Metadata> readMetadata(StoreLayout layout) throws IOException {
-        return SmallFile.read(layout.metadata(), Metadata.MAX_SIZE).map(Metadata::parse);
-    }
-
-    private static StoreInfo info(Metadata metadata) {
-        return new StoreInfo(Metadata.FORMAT, metadata.storeId(), metadata.keys());
     }
 }

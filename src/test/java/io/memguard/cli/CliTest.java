@@ -214,7 +214,7 @@ class CliTest {
     void whatIsMissingIsSaid() throws Exception {
         assertError(19, "MEMGUARD_DIR", new Cli(Map.of()).run(NOTHING, "list"));
         assertError(19, "memguard init", run("list"));
-        assertError(19, "--keys takes", run("list", "--keys", "magic"));
+        assertError(19, "built in are 'software'", run("list", "--keys", "magic"));
         init();
         Path absent = temporary.resolve("absent");
         assertError(10, "is not there", run("list", "--passphrase-file", absent.toString()));

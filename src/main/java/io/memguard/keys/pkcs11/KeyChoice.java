@@ -4,6 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.StoreContext;
+import io.memguard.memory.Sodium;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.Optional;
@@ -45,17 +46,29 @@ final class KeyChoice {
         MAKING.lock();
         try {
             var present = new TokenKey(token, label, id);
-            return present.exists() ? use(present) : make(store);
+            if (!present.exists()) {
+                return make(store, label, "");
+            }
+            if (store.existing() && present.id().startsWith(ownId(store))) {
+                // The store's own key keeps its label until no file is under it any more.
+                String suffix = HexFormat.of().formatHex(Sodium.random(4));
+                return make(store, label + "-" + suffix, suffix);
+            }
+            return use(present);
         } finally {
             MAKING.unlock();
         }
     }
 
-    private Chosen make(StoreContext store) {
+    private static String ownId(StoreContext store) {
+        return OWN_ID + store.storeId().substring(0, 16);
+    }
+
+    private Chosen make(StoreContext store, String name, String suffix) {
         KeyMode mode = makeable();
-        String made = id != null ? id : OWN_ID + store.storeId().substring(0, 16);
-        TokenKey.generate(token, mode, label, made);
-        var key = new TokenKey(token, label, made);
+        String made = (id != null ? id : ownId(store)) + suffix;
+        TokenKey.generate(token, mode, name, made);
+        var key = new TokenKey(token, name, made);
         try {
             key.requireConfined(exportable); // Tokens may ignore what they were asked for.
             return new Chosen(key, made, mode, true);

@@ -129,7 +129,8 @@ public final class Pkcs11Keys implements KeyProvider {
             var choice = new KeyChoice(token, label, uri.id().orElse(null), mode, isExportAllowed(label));
             var chosen = choice.choose(store);
             try {
-                var parameters = TokenRecord.parameters(token.info(), label, chosen.id(), chosen.made());
+                var parameters =
+                        TokenRecord.parameters(token.info(), chosen.key().label(), chosen.id(), chosen.made());
                 kept = chosen.mode() == KeyMode.DIRECT;
                 StoreKey key = kept ? new DirectKey(chosen.key()) : wrap(chosen.key(), store, parameters);
                 return new NewKey(key, new KeyRecord(TYPE, chosen.mode(), parameters));
@@ -188,7 +189,8 @@ public final class Pkcs11Keys implements KeyProvider {
     private StoreKey open(TokenRecord known, Function<TokenKey, StoreKey> opening) {
         String label = known.label();
         uri.get("object").ifPresent(wanted -> {
-            if (!wanted.equals(label)) {
+            boolean rotated = known.isMade() && label.startsWith(wanted + "-");
+            if (!wanted.equals(label) && !rotated) {
                 throw Ckr.keyInvalid(
                         "the key of this store is '" + label + "' in the token '" + known.token() + "', not '" + wanted
                                 + "'; correct the URI",

@@ -177,7 +177,7 @@ final class Pkcs11Module {
             }
             functions.initialize();
             restarts.incrementAndGet();
-            LOG.log(System.Logger.Level.INFO, "restarted {0}, since its device did not answer", file);
+            LOG.log(System.Logger.Level.DEBUG, "{0} was finalized and initialized again", file);
             return true;
         } finally {
             callers.writeLock().unlock();

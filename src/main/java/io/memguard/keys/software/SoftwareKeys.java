@@ -20,6 +20,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,7 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String DEFAULT_CONTAINER = "keystore.bcfks";
     private static final String SALT = "argon2id-salt";
     private static final String CHECK = "passphrase-check";
+    private static final String SUFFIX = "container-suffix";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
     private final SecretSource passphrase;
@@ -77,7 +79,9 @@ public final class SoftwareKeys implements KeyProvider {
 
     @Override
     public NewKey create(StoreContext store) {
-        Path file = containerOf(store);
+        // A store that has a key keeps its container until no file is under that key any more.
+        String suffix = store.existing() ? "-" + HexFormat.of().formatHex(Sodium.random(4)) : "";
+        Path file = containerOf(store, suffix);
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
             throw exists(file);
         }
@@ -91,18 +95,19 @@ public final class SoftwareKeys implements KeyProvider {
             } finally {
                 Arrays.fill(password, '\0');
             }
-            var record = new KeyRecord(
-                    TYPE,
-                    KeyMode.ENVELOPE,
-                    Map.of(
-                            Argon2Cost.OPERATIONS,
-                            Long.toString(cost.operations()),
-                            Argon2Cost.MEMORY,
-                            Long.toString(cost.memoryBytes()),
-                            SALT,
-                            HexFormat.of().formatHex(salt),
-                            CHECK,
-                            HexFormat.of().formatHex(master.check())));
+            var parameters = new HashMap<>(Map.of(
+                    Argon2Cost.OPERATIONS,
+                    Long.toString(cost.operations()),
+                    Argon2Cost.MEMORY,
+                    Long.toString(cost.memoryBytes()),
+                    SALT,
+                    HexFormat.of().formatHex(salt),
+                    CHECK,
+                    HexFormat.of().formatHex(master.check())));
+            if (!suffix.isEmpty()) {
+                parameters.put(SUFFIX, suffix);
+            }
+            var record = new KeyRecord(TYPE, KeyMode.ENVELOPE, parameters);
             return new NewKey(StoreKey.aes256Gcm(key), record);
         } catch (FileAlreadyExistsException e) {
             throw exists(file);
@@ -116,7 +121,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     @Override
     public StoreKey open(StoreContext store, KeyRecord record) {
-        Path file = containerOf(store);
+        Path file = containerOf(store, suffix(record));
         Argon2Cost recorded = Argon2Cost.of(record);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
@@ -136,7 +141,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     @Override
     public StoreKey openEmergency(StoreContext store, KeyRecord record) {
-        Path file = containerOf(store);
+        Path file = containerOf(store, suffix(record));
         Argon2Cost recorded = Argon2Cost.of(record);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
@@ -156,7 +161,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     @Override
     public void erase(StoreContext store, KeyRecord record) {
-        Path file = containerOf(store);
+        Path file = containerOf(store, suffix(record));
         try {
             DurableFile.delete(file);
         } catch (IOException e) {
@@ -169,8 +174,19 @@ public final class SoftwareKeys implements KeyProvider {
     @Override
     public void close() {}
 
-    private Path containerOf(StoreContext store) {
-        return container != null ? container : store.directory().resolve(DEFAULT_CONTAINER);
+    private Path containerOf(StoreContext store, String suffix) {
+        Path file = container != null ? container : store.directory().resolve(DEFAULT_CONTAINER);
+        return file.resolveSibling(file.getFileName() + suffix);
+    }
+
+    private static String suffix(KeyRecord record) {
+        String suffix = record.parameters().getOrDefault(SUFFIX, "");
+        if (!suffix.matches("(-[0-9a-f]{8})?")) {
+            throw new MemGuardException(
+                    ErrorCode.KEY_INVALID,
+                    "the store's metadata has no valid " + SUFFIX + "; restore store.meta from a backup of this store");
+        }
+        return suffix;
     }
 
     private MasterKey master(byte[] salt, Argon2Cost costs, StoreContext store) {

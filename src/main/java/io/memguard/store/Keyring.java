@@ -1,0 +1,40 @@
+package io.memguard.store;
+
+import io.memguard.Borrower;
+import io.memguard.keys.StoreKey;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The open keys of a store at one epoch: one, or two while it goes over to another. New text is sealed under the newest; a
+ * text under the one before is opened as well. Immutable.
+ *
+ * @param metadata what it was opened by
+ * @param epoch it is current as long as {@link Generations#ofStore} gives this number
+ * @param next the key that takes over, while there is one
+ */
+record Keyring(
+        Metadata metadata,
+        long epoch,
+        StoreKey current,
+        @Nullable StoreKey next) {
+    /** Under which new text is sealed. */
+    FileSeal writing() {
+        return seal(next == null ? current : next);
+    }
+
+    /** Opens a text under either key; see {@link FileSeal#open}. */
+    <R extends @Nullable Object, X extends Throwable> FileSeal.Opened<R> open(
+            FileSeal.Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
+        var opened = writing().<R, X>open(purpose, place, sealed, use);
+        return opened.authentic() || next == null ? opened : seal(current).open(purpose, place, sealed, use);
+    }
+
+    private FileSeal seal(StoreKey key) {
+        return new FileSeal(key, metadata.storeId());
+    }
+
+    List<StoreKey> keys() {
+        return next == null ? List.of(current) : List.of(current, next);
+    }
+}

@@ -1,0 +1,213 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.Progress;
+import io.memguard.keys.KeyProvider;
+import io.memguard.keys.NewKey;
+import io.memguard.keys.StoreKey;
+import io.memguard.os.DurableGroup;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Takes a store over to another key while other processes read and write. Three steps, each durable before the next one:
+ * the metadata names the next key, under which everything new is written from then on; all files are sealed anew; the
+ * metadata names that key alone, and the provider forgets the old one. Killed anywhere, it goes on where it was.
+ */
+public final class Rotation {
+    /** So many files are replaced together; their locks are held for one wait for the disk. */
+    private static final int GROUP = 32;
+
+    private static final long MAX_FILE = Integer.MAX_VALUE - 8L;
+
+    private final StoreLayout layout;
+    private final CurrentKeys keys;
+    private final StoreLocks locks;
+    private final Generations generations;
+
+    Rotation(StoreLayout layout, CurrentKeys keys, StoreLocks locks, Generations generations) {
+        this.layout = layout;
+        this.keys = keys;
+        this.locks = locks;
+        this.generations = generations;
+    }
+
+    /**
+     * Goes over to a new key of this provider, or goes on with a rotation that was begun before, by whomever.
+     *
+     * @throws MemGuardException STORE_FAILED where a file opens under neither key: both keys are kept then
+     */
+    public void run(KeyProvider to, Progress progress) {
+        try {
+            locks.lockedWhole(() -> {
+                begin(to);
+                return true;
+            });
+            sealAnew(progress);
+            locks.lockedWhole(() -> {
+                arrive(to);
+                return true;
+            });
+        } catch (IOException e) {
+            throw StoreErrors.failed(
+                    ErrorCode.STORE_FAILED, "the key could not be changed; nothing is lost, run it again", e);
+        }
+    }
+
+    private void begin(KeyProvider to) throws IOException {
+        Keyring now = keys.get();
+        Metadata metadata = now.metadata();
+        if (metadata.next().isPresent()) {
+            return;
+        }
+        var context = keys.loader().context(metadata).ofExisting();
+        NewKey made = to.create(context);
+        if (made.record().equals(metadata.keys())) {
+            made.key().close();
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "this key was made by other tools, and there is no other one of its name; make one in the token, and"
+                            + " go over to it by its object= (memguard rekey)");
+        }
+        try {
+            byte[] check = Checks.ofKey(new FileSeal(made.key(), metadata.storeId()));
+            var current = new FileSeal(now.current(), metadata.storeId());
+            byte[] place = SecretName.sha256(check);
+            byte[] sealedKey = made.key()
+                    .<byte[]>read(raw -> current.seal(FileSeal.Purpose.NEXT_KEY, place, raw))
+                    .orElse(new byte[0]);
+            var next = new Metadata.Next(made.record(), check, sealedKey);
+            publish(current, metadata.withNext(next), now.current(), made.key());
+        } catch (Throwable failure) {
+            made.key().close();
+            to.erase(context, made.record());
+            throw failure;
+        }
+    }
+
+    /** Whoever has a lock from now on sees the new number, and reads the metadata again. */
+    private void publish(
+            FileSeal seal, Metadata metadata, StoreKey current, @org.jspecify.annotations.Nullable StoreKey next)
+            throws IOException {
+        Metadata written = Checks.write(seal, metadata, layout);
+        generations.raiseStore();
+        keys.set(new Keyring(written, generations.ofStore(), current, next));
+    }
+
+    /** What is added meanwhile is under the next key already, so one look at the folder finds all the others. */
+    private void sealAnew(Progress progress) throws IOException {
+        List<String> files = StoreDirectory.list(
+                layout.directory(), name -> StoreLayout.hex(name).isPresent());
+        files.sort(null); // A value and its name lie beside each other, and locks are taken in their order.
+        int damaged = 0;
+        progress.at(0, files.size());
+        for (int i = 0; i < files.size(); i += GROUP) {
+            var group = files.subList(i, Math.min(files.size(), i + GROUP));
+            damaged += sealAnew(group);
+            progress.at(i + group.size(), files.size());
+        }
+        if (damaged > 0) {
+            throw new MemGuardException(
+                    ErrorCode.STORE_FAILED,
+                    damaged + " files are damaged and can't go over to the new key; store or delete these secrets, then"
+                            + " run it again (both keys are kept until then)");
+        }
+    }
+
+    private int sealAnew(List<String> group) throws IOException {
+        int[] stripes = group.stream()
+                .mapToInt(file -> StoreLayout.stripeOfHex(hash(file)))
+                .sorted()
+                .distinct()
+                .toArray();
+        return locks.locked(stripes, () -> {
+            Keyring now = keys.get();
+            var files = new ArrayList<DurableGroup.NewFile>();
+            int damaged = 0;
+            for (String file : group) {
+                Path path = layout.directory().resolve(file);
+                Optional<byte[]> content = SmallFile.read(path, MAX_FILE);
+                if (content.isPresent()) {
+                    Optional<byte[]> anew = anew(now, file, FileSeal.decode(content.get()));
+                    damaged += anew.isPresent() ? 0 : 1;
+                    anew.filter(bytes -> bytes.length > 0).ifPresent(bytes -> files.add(file(path, file, bytes)));
+                }
+            }
+            replace(files);
+            return damaged;
+        });
+    }
+
+    private static DurableGroup.NewFile file(Path path, String file, byte[] content) {
+        String prefix = StoreLayout.temporaryPrefix(StoreLayout.stripeOfHex(hash(file)));
+        return new DurableGroup.NewFile(path, FileSeal.encode(content), prefix);
+    }
+
+    private static String hash(String file) {
+        return StoreLayout.hex(file).orElseThrow();
+    }
+
+    private void replace(List<DurableGroup.NewFile> files) throws IOException {
+        if (!files.isEmpty()) {
+            try (var durable = DurableGroup.prepare(layout.directory(), files)) {
+                for (int i = 0; i < files.size(); i++) {
+                    durable.publishNext();
+                }
+                durable.sync();
+            }
+        }
+    }
+
+    /** The same text under the next key; empty bytes where it is already, nothing where it opens under neither. */
+    private static Optional<byte[]> anew(Keyring keys, String file, byte[] sealed) {
+        var purpose = StoreLayout.isValue(file) ? FileSeal.Purpose.VALUE : FileSeal.Purpose.NAME;
+        byte[] place = HexFormat.of().parseHex(hash(file));
+        String store = keys.metadata().storeId();
+        if (keys.writing()
+                .<Boolean, RuntimeException>open(purpose, place, sealed, text -> true)
+                .authentic()) {
+            return Optional.of(new byte[0]);
+        }
+        var old = new FileSeal(keys.current(), store);
+        return Optional.ofNullable(old.<byte[], RuntimeException>open(
+                        purpose, place, sealed, text -> keys.writing().seal(purpose, place, text))
+                .result());
+    }
+
+    private void arrive(KeyProvider to) throws IOException {
+        Keyring now = keys.get();
+        if (now.next() == null) {
+            return; // Another process has finished it.
+        }
+        publish(now.writing(), now.metadata().arrived(), now.next(), null);
+        KeyProvider from = keys.loader().provider();
+        keys.loader().use(to);
+        forgetOld(from);
+    }
+
+    /** Removes what is left of the old key where the process that changed it was killed just before. */
+    void forgetOld() throws IOException {
+        locks.lockedWhole(() -> {
+            forgetOld(keys.loader().provider());
+            return true;
+        });
+    }
+
+    private void forgetOld(KeyProvider provider) throws IOException {
+        Keyring now = keys.get();
+        var old = now.metadata().old();
+        if (old.isPresent() && provider.opens(old.get().provider())) {
+            provider.erase(keys.loader().context(now.metadata()), old.get());
+            publish(
+                    new FileSeal(now.current(), now.metadata().storeId()),
+                    now.metadata().withoutOld(),
+                    now.current(),
+                    now.next());
+        }
+    }
+}
