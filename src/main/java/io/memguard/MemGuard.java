@@ -251,8 +251,20 @@ public final class MemGuard implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where a stored secret has this name
      */
     public void storeEphemeral(String name, SecretBuffer value, Duration timeToLive, Duration idle) {
-        SecretName checked = SecretName.of(name);
         requireValue(value);
+        value.<@Nullable Void, RuntimeException>read(segment -> {
+            storeEphemeral(name, segment, timeToLive, idle);
+            return null;
+        });
+    }
+
+    /**
+     * The same with a copy of native memory, which stays the caller's to wipe. For many values: opening a buffer
+     * costs two system calls.
+     */
+    public void storeEphemeral(String name, MemorySegment value, Duration timeToLive, Duration idle) {
+        SecretName checked = SecretName.of(name);
+        requireNative(value);
         positive(timeToLive);
         positive(idle);
         requireReady();
@@ -262,7 +274,7 @@ public final class MemGuard implements AutoCloseable {
                     "a stored secret has this name; delete it first, or choose another name");
         }
         SealedCache target = cache();
-        long sealed = value.<Long, RuntimeException>read(segment -> target.put(segment, timeToLive, idle));
+        long sealed = target.put(value, timeToLive, idle);
         handle(name, checked).become(new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
         sweeper.start();
     }

@@ -1,0 +1,225 @@
+package io.memguard.bench;
+
+import io.memguard.FixedKeys;
+import io.memguard.MemGuard;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Holds many secrets of 32 bytes in one process by the public API: what each takes, what a random read costs among few and
+ * among many, and how long a reader waits at most while secrets are filled in, expire and are cleaned up. Every value read
+ * is checked. Prints one result as {@code name value unit} a line.
+ *
+ * <p>Arguments: how many; milliseconds until half of them expire.
+ */
+public final class Scale {
+    private static final int SIZE = 32;
+    private static final int FEW = 1000;
+    private static final int READS = 300_000;
+
+    private final String[] names;
+    private final Duration halfLife;
+
+    private Scale(int count, Duration halfLife) {
+        names = new String[count];
+        Arrays.setAll(names, i -> "secret/" + i);
+        this.halfLife = halfLife;
+    }
+
+    /** Runs all. */
+    public static void main(String[] arguments) throws Exception {
+        Path directory = Files.createTempDirectory("memguard-scale");
+        var scale = new Scale(Integer.parseInt(arguments[0]), Duration.ofMillis(Long.parseLong(arguments[1])));
+        try (var guard = MemGuard.at(directory).keys(new FixedKeys(1)).open()) {
+            scale.run(guard);
+            guard.cleanupAll();
+        } finally {
+            new ProcessBuilder("rm", "-rf", directory.toString()).start().waitFor();
+        }
+    }
+
+    private void run(MemGuard guard) throws Exception {
+        long heapBefore = usedHeap();
+        var reader = new Reader(guard);
+        try (var arena = Arena.ofConfined()) {
+            var value = arena.allocate(SIZE);
+            fill(guard, value, 0, FEW);
+            reads("few", guard, FEW, READS);
+            reads("few", guard, FEW, READS); // compiled by now
+            reader.start();
+            fill(guard, value, FEW, names.length);
+        }
+        print("reader.longest.wait.filling", reader.longest() / 1e6, "ms");
+        reader.pause();
+        print("heap.per.secret", (double) (usedHeap() - heapBefore) / names.length, "B");
+        var usage = guard.memoryUsage();
+        print("items", usage.items(), "secrets");
+        print("native.per.secret", (double) usage.sealedBytes() / names.length, "B");
+        print("locked", status("VmLck:"), "KiB");
+        print("mappings", mappings(), "");
+        reads("many", guard, names.length, READS);
+        printCacheShare();
+        reader.resume();
+        long begin = System.nanoTime();
+        while (guard.memoryUsage().items() > (names.length + FEW) / 2) {
+            if (System.nanoTime() - begin > TimeUnit.MINUTES.toNanos(5)) {
+                throw new AssertionError("they do not expire");
+            }
+            LockSupport.parkNanos(10_000_000);
+        }
+        print("reader.longest.wait.expiring", reader.longest() / 1e6, "ms");
+        reader.pause();
+        begin = System.nanoTime();
+        guard.cleanupMemory();
+        print("cleanup", (System.nanoTime() - begin) / 1e6, "ms");
+        print("items.after.cleanup", guard.memoryUsage().items(), "secrets");
+        reader.end();
+    }
+
+    /** Every second one, but not the first few, expires. */
+    private void fill(MemGuard guard, MemorySegment value, int from, int to) {
+        long begin = System.nanoTime();
+        for (int i = from; i < to; i++) {
+            value.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, i);
+            // So that they all expire at about the same time, whenever they were made.
+            Duration life = i >= FEW && i % 2 == 0
+                    ? halfLife.minusNanos(System.nanoTime() - begin).plusMillis(1)
+                    : Duration.ofHours(1);
+            guard.storeEphemeral(names[i], value, life.isPositive() ? life : Duration.ofMillis(1), Duration.ofHours(1));
+        }
+        print("fill." + (to - from), (System.nanoTime() - begin) / 1e3 / (to - from), "us");
+    }
+
+    private void reads(String what, MemGuard guard, int among, int count) {
+        var random = new SplittableRandom(1);
+        var times = new long[count];
+        for (int i = 0; i < count; i++) {
+            int number = random.nextInt(among);
+            String name = names[number];
+            long begin = System.nanoTime();
+            long read = guard.<Long, RuntimeException>read(name, Scale::number);
+            times[i] = System.nanoTime() - begin;
+            if (read != number) {
+                throw new AssertionError("a wrong value: " + read + ", not " + number);
+            }
+        }
+        Arrays.sort(times);
+        print("read." + what + ".p50", times[count / 2], "ns");
+        print("read." + what + ".p99", times[count / 100 * 99], "ns");
+    }
+
+    private static long number(MemorySegment segment) {
+        return segment.get(ValueLayout.JAVA_LONG_UNALIGNED, 0);
+    }
+
+    /** The names alone, in the same order: what the processor's caches cost any map of this size. */
+    private void printCacheShare() {
+        var map = new java.util.concurrent.ConcurrentHashMap<String, byte[]>();
+        for (String name : names) {
+            map.put(name, new byte[SIZE]);
+        }
+        for (int among : new int[] {FEW, names.length}) {
+            var random = new SplittableRandom(1);
+            var times = new long[READS];
+            for (int i = 0; i < READS; i++) {
+                String name = names[random.nextInt(among)];
+                long begin = System.nanoTime();
+                byte[] value = map.get(name);
+                if (value[0] != 0) {
+                    throw new AssertionError();
+                }
+                times[i] = System.nanoTime() - begin;
+            }
+            Arrays.sort(times);
+            String what = among == FEW ? "few" : "many";
+            print("heapMap." + what + ".p50", times[READS / 2], "ns");
+            print("heapMap." + what + ".p99", times[READS / 100 * 99], "ns");
+        }
+    }
+
+    /** Reads the few secrets all the time, and notes its longest read. */
+    private final class Reader {
+        private final MemGuard guard;
+        private final Thread thread = Thread.ofPlatform().daemon().unstarted(this::run);
+        private volatile boolean ended;
+        private volatile boolean paused;
+        private volatile long longest;
+
+        Reader(MemGuard guard) {
+            this.guard = guard;
+        }
+
+        private void run() {
+            for (int i = 0; !ended; i = (i + 1) % FEW) {
+                if (paused) {
+                    LockSupport.parkNanos(1_000_000);
+                } else {
+                    long begin = System.nanoTime();
+                    guard.<Long, RuntimeException>read(names[i], Scale::number);
+                    longest = Math.max(longest, System.nanoTime() - begin);
+                }
+            }
+        }
+
+        void start() {
+            thread.start();
+        }
+
+        void pause() throws InterruptedException {
+            paused = true;
+            Thread.sleep(20);
+        }
+
+        void resume() {
+            longest = 0;
+            paused = false;
+        }
+
+        long longest() {
+            return longest;
+        }
+
+        void end() throws InterruptedException {
+            ended = true;
+            thread.join();
+        }
+    }
+
+    private static long usedHeap() throws InterruptedException {
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+            Thread.sleep(20);
+        }
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    private static long mappings() throws IOException {
+        try (var lines = Files.lines(Path.of("/proc/self/maps"))) {
+            return lines.count();
+        }
+    }
+
+    private static long status(String field) throws IOException {
+        try (var lines = Files.lines(Path.of("/proc/self/status"))) {
+            return lines.filter(line -> line.startsWith(field))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                    .findFirst()
+                    .orElse(0);
+        }
+    }
+
+    private static void print(String name, double value, String unit) {
+        System.out.printf(Locale.ROOT, "%s %.1f %s%n", name, value, unit);
+    }
+}
