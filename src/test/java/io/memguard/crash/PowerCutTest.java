@@ -108,7 +108,7 @@ class PowerCutTest {
             var images = disk.afterPowerCut();
             images.add(disk.now());
             for (Image image : images) {
-                if (seen.add(List.of(image, finished, begun))) {
+                if (seen.add(List.of(image, expectation))) {
                     states++;
                     verify(image, expectation, provider, event, failures);
                 }
