@@ -28,7 +28,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static int record = -1;
 static long calls, kill_at, fault_first, fault_last, faults;
-static int fault_error;
+static int fault_error, only_syncs;
 static const char *fault_kind = "";
 static char *names[DESCRIPTORS]; /* of the open files under the root */
 static ino_t inodes[DESCRIPTORS];
@@ -84,6 +84,7 @@ static int fails(const char *kind) {
   calls++;
   if (kill_at && calls == kill_at) kill(getpid(), SIGKILL);
   if (!fault_first || calls < fault_first || calls > fault_last) return 0;
+  if (only_syncs && strcmp(kind, "sync")) return 0;
   if (fault_error == SHORT) {
     if (strcmp(kind, "write") && strcmp(kind, "read")) return 0;
   } else {
@@ -211,8 +212,9 @@ int fsync(int fd) { SIZED(REAL(fsync)(fd), "sync", note("sync\t%lu\t%s\n", inode
 int fdatasync(int fd) { SIZED(REAL(fdatasync)(fd), "sync", note("sync\t%lu\t%s\n", inode(fd), names[fd])); }
 int fchmod(int fd, mode_t mode) { SIZED(REAL(fchmod)(fd, mode), "mode", (void)0); }
 int fchown(int fd, uid_t user, gid_t group) { SIZED(REAL(fchown)(fd, user, group), "owner", (void)0); }
-/* Not in the record, not counted before a kill: it changes nothing. */
-int fstat(int fd, struct stat *status) { return traced(fd) && fault_first && fails("stat") ? -1 : REAL(fstat)(fd, status); }
+int statx(int fd, const char *path, int flags, unsigned mask, struct statx *status) {
+  return !*path && traced(fd) && fails("stat") ? -1 : REAL(statx)(fd, path, flags, mask, status);
+}
 
 int fcntl(int fd, int command, ...) {
   va_list arguments;
@@ -287,9 +289,11 @@ void filetrace_fault(long first, long count, int error) {
   fault_last = calls + first + count - 1;
   fault_error = error;
   fault_kind = "";
+  only_syncs = 0;
   pthread_mutex_unlock(&mutex);
 }
 
+void filetrace_only_syncs(void) { only_syncs = 1; }
 long filetrace_calls(void) { return calls; }
 long filetrace_faults(void) { return faults; }
 const char *filetrace_failed_kind(void) { return fault_kind; }

@@ -195,7 +195,7 @@ class ErrorCodesTest {
         whileUnwritable(() -> {
             var error = assertThrows(MemGuardException.class, guard::cleanupAll);
             assertEquals(ErrorCode.CLEANUP_FAILED, error.code());
-            assertTrue(error.getMessage().contains("4 files"), error.getMessage());
+            assertTrue(error.getMessage().contains("2 files"), error.getMessage());
         });
     }
 

@@ -137,12 +137,12 @@ final class Disk {
         byte[] old = Objects.requireNonNull(before.bytes());
         byte[] changed = Arrays.copyOf(old, Math.max(old.length, (int) offset + bytes.length));
         System.arraycopy(bytes, 0, changed, (int) offset, bytes.length);
-        file.pending.add(new Content(changed, Math.max(before.size(), changed.length)));
+        file.pending.add(Content.of(changed, Math.max(before.size(), offset + bytes.length)));
     }
 
     private static void resize(Node file, long size) {
         byte[] old = Objects.requireNonNull(file.latest().bytes());
-        file.pending.add(new Content(size < old.length ? Arrays.copyOf(old, (int) size) : old, size));
+        file.pending.add(Content.of(size < old.length ? Arrays.copyOf(old, (int) size) : old, size));
     }
 
     /** What a killed process leaves: everything that was done. */
@@ -204,7 +204,7 @@ final class Disk {
         }
         byte[] bytes = Objects.requireNonNull(latest.bytes());
         return switch (data) {
-            case TORN -> new Content(Arrays.copyOf(bytes, bytes.length / 2), Math.max(bytes.length / 2, 1));
+            case TORN -> Content.of(Arrays.copyOf(bytes, bytes.length / 2), Math.max(bytes.length / 2, 1));
             case ZEROS -> new Content(new byte[0], latest.size());
             default -> file.durable;
         };

@@ -107,6 +107,16 @@ public final class Filetrace {
         }
     }
 
+    /** Fails every sync until {@link #fault} with 0. */
+    public void faultSyncs(int error) {
+        fault(1, 1L << 40, error);
+        try {
+            handle("filetrace_only_syncs", FunctionDescriptor.ofVoid()).invokeExact();
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
     /** How many calls there were. */
     public long calls() {
         return number("filetrace_calls");

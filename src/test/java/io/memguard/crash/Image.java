@@ -26,6 +26,15 @@ record Image(Map<String, Content> files) {
         static final Content DIRECTORY = new Content(null, 0);
         static final Content EMPTY = new Content(new byte[0], 0);
 
+        /** Zeros at the end are not kept: the files of counters are nothing else. */
+        static Content of(byte[] bytes, long size) {
+            int end = bytes.length;
+            while (end > 0 && bytes[end - 1] == 0) {
+                end--;
+            }
+            return new Content(end == bytes.length ? bytes : Arrays.copyOf(bytes, end), size);
+        }
+
         @Override
         public boolean equals(@Nullable Object other) {
             return other instanceof Content content && size == content.size && Arrays.equals(bytes, content.bytes);

@@ -1,0 +1,29 @@
+package io.memguard.faults;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.crash.Filetrace;
+import io.memguard.process.ChildJvm;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every call of every operation fails once, and from then on, with every error that a disk may give. */
+class FaultTest {
+    @TempDir
+    Path work = Path.of("");
+
+    @Test
+    void everyFailingCallIsAClearErrorThatLosesNothing() throws Exception {
+        Path root = Files.createDirectory(work.resolve("root")).toRealPath();
+        try (var child =
+                ChildJvm.start(FaultyStore.class, Filetrace.environment(root, null, 0), List.of(root.toString()))) {
+            String said = child.rest();
+            System.out.println(said);
+            assertEquals(0, child.exitCode(), said);
+            assertFalse(said.contains("BAD"), said);
+        }
+    }
+}
