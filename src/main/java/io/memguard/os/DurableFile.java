@@ -57,17 +57,24 @@ public final class DurableFile {
     /** Deletes; false where there was nothing. */
     public static boolean delete(Path target) throws IOException {
         boolean deleted = Files.deleteIfExists(target);
-        if (deleted) {
+        // Also where it is gone already: whoever deleted it may have been killed, or failed, before that was durable.
+        if (deleted || Files.isDirectory(parent(target))) {
             Posix.syncDirectory(parent(target));
         }
         return deleted;
     }
 
-    /** Root may work on a service's store: what it makes there must stay readable for the service. */
-    public static void giveToOwnerOf(Path directory, Path file) throws IOException {
-        // Looking up the owner's name is slow, and needless where it is root, too.
-        if (Posix.effectiveUser() == 0 && (int) Files.getAttribute(directory, "unix:uid") != 0) {
-            Files.setOwner(file, Files.getOwner(directory));
+    /**
+     * Root may work on a service's store: what it makes there must stay readable for the service. Does nothing to what is
+     * not root's, or has another name elsewhere.
+     */
+    public static void giveToOwnerOf(Path directory, int descriptor, Path file) throws IOException {
+        if (Posix.effectiveUser() == 0) {
+            int owner = (int) Files.getAttribute(directory, "unix:uid");
+            var status = Posix.status(descriptor, file);
+            if (owner != 0 && status.user() == 0 && (status.links() == 1 || !status.isRegular())) {
+                Posix.giveTo(owner, descriptor, file);
+            }
         }
     }
 
@@ -90,7 +97,7 @@ public final class DurableFile {
         try {
             int descriptor = Posix.createNew(temporary);
             try {
-                giveToOwnerOf(directory, temporary);
+                giveToOwnerOf(directory, descriptor, temporary);
                 Posix.writeDurably(descriptor, temporary, content);
             } finally {
                 Posix.closeQuietly(descriptor);

@@ -3,6 +3,7 @@ package io.memguard.os;
 import static io.memguard.ffi.linux.LinuxLibrary.*;
 
 import io.memguard.ffi.linux.flock;
+import io.memguard.ffi.linux.statx;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -12,6 +13,8 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -22,6 +25,12 @@ public final class Posix {
     private static final int INTERRUPTED = 4; // EINTR
     private static final int DENIED = 13; // EACCES
     private static final int OWNER_READ_WRITE = 0600;
+    private static final int PIECE = 1 << 20;
+    private static final int MISSING = 2; // ENOENT
+    private static final int IS_SOCKET = 6; // ENXIO
+    private static final int EXISTS = 17; // EEXIST
+    private static final int IS_LINK = 40; // ELOOP
+    private static final int UNSUPPORTED = 95; // EOPNOTSUPP
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -36,6 +45,11 @@ public final class Posix {
             CAPTURE,
             Linker.Option.firstVariadicArg(2));
     private static final MethodHandle FSYNC = LINKER.downcallHandle(fsync$address(), fsync$descriptor(), CAPTURE);
+    private static final MethodHandle FALLOCATE =
+            LINKER.downcallHandle(fallocate$address(), fallocate$descriptor(), CAPTURE);
+    private static final MethodHandle FCHOWN = LINKER.downcallHandle(fchown$address(), fchown$descriptor(), CAPTURE);
+    private static final MethodHandle READ = LINKER.downcallHandle(read$address(), read$descriptor(), CAPTURE);
+    private static final MethodHandle STATX = LINKER.downcallHandle(statx$address(), statx$descriptor(), CAPTURE);
     private static final MethodHandle WRITE = LINKER.downcallHandle(write$address(), write$descriptor(), CAPTURE);
     private static final MethodHandle FCNTL = LINKER.downcallHandle(
             fcntl.address(),
@@ -61,6 +75,107 @@ public final class Posix {
         return openAt(file, O_RDWR() | O_CLOEXEC());
     }
 
+    /**
+     * Opens a file for reading; never follows a link, never waits for the other end of a pipe.
+     *
+     * @throws java.nio.file.NoSuchFileException where there is none
+     * @throws SmallFile.StrangeFileException where it is a link or a socket
+     */
+    static int openForReading(Path file) throws IOException {
+        return openAt(file, O_RDONLY() | O_NONBLOCK() | O_NOFOLLOW() | O_CLOEXEC());
+    }
+
+    /** Opens a directory itself, not what a link in its place leads to. */
+    public static int openDirectory(Path directory) throws IOException {
+        return openAt(directory, O_RDONLY() | O_DIRECTORY() | O_NOFOLLOW() | O_CLOEXEC());
+    }
+
+    /**
+     * What an open file is.
+     *
+     * @param mode type and permissions
+     * @param user the owner's number
+     * @param links how many names it has
+     * @param size in bytes
+     */
+    record FileStatus(int mode, int user, int links, long size) {
+        private static final int TYPE = 0170000;
+        private static final int REGULAR = 0100000;
+
+        boolean isRegular() {
+            return (mode & TYPE) == REGULAR;
+        }
+    }
+
+    static FileStatus status(int descriptor, Path file) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var result = status(arena, descriptor, "", AT_EMPTY_PATH(), file);
+            return new FileStatus(
+                    Short.toUnsignedInt(statx.stx_mode(result)),
+                    statx.stx_uid(result),
+                    statx.stx_nlink(result),
+                    statx.stx_size(result));
+        }
+    }
+
+    /** Whether a name still leads to the file that was opened by it. */
+    public static boolean isStill(Path file, int descriptor) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var opened = status(arena, descriptor, "", AT_EMPTY_PATH(), file);
+            var named = status(arena, AT_FDCWD(), file.toString(), AT_SYMLINK_NOFOLLOW(), file);
+            return statx.stx_ino(opened) == statx.stx_ino(named)
+                    && statx.stx_dev_major(opened) == statx.stx_dev_major(named)
+                    && statx.stx_dev_minor(opened) == statx.stx_dev_minor(named);
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    private static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file)
+            throws IOException {
+        var result = statx.allocate(arena);
+        var path = arena.allocateFrom(name);
+        repeat("stat", file, state ->
+                (int) STATX.invokeExact(state, descriptor, path, flags, STATX_BASIC_STATS(), result));
+        return result;
+    }
+
+    /**
+     * Makes a file at least so long, with blocks of the disk behind all of it where the file system can do that: a mapped
+     * file without them ends in SIGBUS on a full disk. Changes no content.
+     */
+    public static void reserve(int descriptor, Path file, long size) throws IOException {
+        try {
+            repeat("fallocate", file, state -> (int) FALLOCATE.invokeExact(state, descriptor, 0, 0L, size));
+        } catch (UnsupportedOperationException e) {
+            // Then it is made longer when it is mapped.
+        }
+    }
+
+    /** Reads until the array is full or the file ends; how much it was. */
+    static int read(int descriptor, Path file, byte[] into) throws IOException {
+        int length = 0;
+        try (var arena = Arena.ofConfined()) {
+            var piece = arena.allocate(Math.clamp(into.length, 1, PIECE));
+            while (length < into.length) {
+                long wanted = Math.min(PIECE, into.length - length);
+                int read =
+                        (int) repeat("read", file, state -> (long) READ.invokeExact(state, descriptor, piece, wanted));
+                if (read == 0) {
+                    break;
+                }
+                MemorySegment.copy(piece, ValueLayout.JAVA_BYTE, 0, into, length, read);
+                length += read;
+            }
+        }
+        return length;
+    }
+
+    /** Makes a file or directory somebody else's; for root. */
+    static void giveTo(int user, int descriptor, Path file) throws IOException {
+        repeat("chown", file, state -> (int) FCHOWN.invokeExact(state, descriptor, user, -1));
+    }
+
     /** Makes a file of mode 0600 where there was none, and opens it. */
     static int createNew(Path file) throws IOException {
         return openAt(file, O_RDWR() | O_CREAT() | O_EXCL() | O_CLOEXEC() | O_NOFOLLOW());
@@ -69,18 +184,42 @@ public final class Posix {
     /** Writes at the descriptor's place, and waits until it is durable. */
     static void writeDurably(int descriptor, Path file, byte[] content) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            var state = arena.allocate(STATE);
             var rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
             while (rest.byteSize() > 0) {
-                long written = (long) WRITE.invokeExact(state, descriptor, rest, rest.byteSize());
-                if (written >= 0) {
-                    rest = rest.asSlice(written);
-                } else if (state.get(ValueLayout.JAVA_INT, ERRNO) != INTERRUPTED) {
-                    throw failure("write", file, state);
-                }
+                var next = rest;
+                rest = rest.asSlice(repeat(
+                        "write", file, state -> (long) WRITE.invokeExact(state, descriptor, next, next.byteSize())));
             }
-            if ((int) FSYNC.invokeExact(state, descriptor) != 0) {
-                throw failure("fsync", file, state);
+        }
+        sync(descriptor, file);
+    }
+
+    private static void sync(int descriptor, Path file) throws IOException {
+        repeat("fsync", file, state -> (int) FSYNC.invokeExact(state, descriptor));
+    }
+
+    /** A call of the C library; negative where it failed. */
+    @FunctionalInterface
+    private interface Call {
+        long run(MemorySegment state) throws Throwable;
+    }
+
+    /** Until no signal interrupts it; any other error is final, above all that of a sync. */
+    private static long repeat(String what, Path file, Call call) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var state = arena.allocate(STATE);
+            while (true) {
+                long result = call.run(state);
+                if (result >= 0) {
+                    return result;
+                }
+                int error = state.get(ValueLayout.JAVA_INT, ERRNO);
+                if (error == UNSUPPORTED) {
+                    throw new UnsupportedOperationException(what);
+                }
+                if (error != INTERRUPTED) {
+                    throw failure(what, file, error);
+                }
             }
         } catch (IOException | RuntimeException | Error e) {
             throw e;
@@ -97,15 +236,8 @@ public final class Posix {
     /** Makes the names in a directory durable; see fsync(2). */
     public static void syncDirectory(Path directory) throws IOException {
         int descriptor = openAt(directory, O_RDONLY() | O_DIRECTORY() | O_CLOEXEC());
-        try (var arena = Arena.ofConfined()) {
-            var state = arena.allocate(STATE);
-            if ((int) FSYNC.invokeExact(state, descriptor) != 0) {
-                throw failure("fsync", directory, state);
-            }
-        } catch (IOException | RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
+        try {
+            sync(descriptor, directory);
         } finally {
             close(descriptor);
         }
@@ -140,7 +272,7 @@ public final class Posix {
                     return true;
                 }
                 int error = state.get(ValueLayout.JAVA_INT, ERRNO);
-                if (error == 11 || error == DENIED) { // EAGAIN or EACCES: held by somebody else
+                if (command == F_OFD_SETLK() && (error == 11 || error == DENIED)) { // EAGAIN or EACCES: somebody has it
                     return false;
                 }
                 if (error != INTERRUPTED) {
@@ -156,25 +288,19 @@ public final class Posix {
 
     private static int openAt(Path file, int flags) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            var state = arena.allocate(STATE);
             var path = arena.allocateFrom(file.toString());
-            int descriptor = (int) OPEN.invokeExact(state, path, flags, OWNER_READ_WRITE);
-            if (descriptor < 0) {
-                throw failure("open", file, state);
-            }
-            return descriptor;
-        } catch (IOException | RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
+            return (int) repeat("open", file, state -> (int) OPEN.invokeExact(state, path, flags, OWNER_READ_WRITE));
         }
     }
 
-    private static IOException failure(String call, Path file, MemorySegment state) {
-        int error = state.get(ValueLayout.JAVA_INT, ERRNO);
-        return error == DENIED
-                ? new AccessDeniedException(file.toString())
-                : new IOException(call + " " + file + ": " + text(error));
+    private static IOException failure(String call, Path file, int error) {
+        return switch (error) {
+            case MISSING -> new NoSuchFileException(file.toString());
+            case DENIED -> new AccessDeniedException(file.toString());
+            case EXISTS -> new FileAlreadyExistsException(file.toString());
+            case IS_LINK, IS_SOCKET -> new SmallFile.StrangeFileException(file + " is not a regular file");
+            default -> new IOException(call + " " + file + ": " + text(error));
+        };
     }
 
     private static String text(int error) {

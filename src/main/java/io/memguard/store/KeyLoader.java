@@ -9,6 +9,7 @@ import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.memory.NativeLibraries;
+import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;

@@ -7,6 +7,7 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreKey;
 import io.memguard.os.DurableGroup;
+import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -33,7 +33,12 @@ final class StoreDirectory {
         requireSafeParent(parent);
         try {
             Files.createDirectory(folder, mode);
-            DurableFile.giveToOwnerOf(parent, folder);
+            int descriptor = Posix.openDirectory(folder);
+            try {
+                DurableFile.giveToOwnerOf(parent, descriptor, folder);
+            } finally {
+                Posix.closeQuietly(descriptor);
+            }
         } catch (FileAlreadyExistsException e) {
             requireSafe(parent, folder);
         }

@@ -59,6 +59,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int O_EXCL() {
         return O_EXCL;
     }
+    private static final int O_NONBLOCK = (int)2048L;
+    /**
+     * {@snippet lang=c :
+     * #define O_NONBLOCK 2048
+     * }
+     */
+    public static int O_NONBLOCK() {
+        return O_NONBLOCK;
+    }
     private static final int F_OFD_SETLK = (int)37L;
     /**
      * {@snippet lang=c :
@@ -94,6 +103,24 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      */
     public static int F_UNLCK() {
         return F_UNLCK;
+    }
+    private static final int AT_SYMLINK_NOFOLLOW = (int)256L;
+    /**
+     * {@snippet lang=c :
+     * #define AT_SYMLINK_NOFOLLOW 256
+     * }
+     */
+    public static int AT_SYMLINK_NOFOLLOW() {
+        return AT_SYMLINK_NOFOLLOW;
+    }
+    private static final int AT_EMPTY_PATH = (int)4096L;
+    /**
+     * {@snippet lang=c :
+     * #define AT_EMPTY_PATH 4096
+     * }
+     */
+    public static int AT_EMPTY_PATH() {
+        return AT_EMPTY_PATH;
     }
     private static final int SEEK_SET = (int)0L;
     /**
@@ -202,6 +229,69 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      */
     public static int TCSAFLUSH() {
         return TCSAFLUSH;
+    }
+
+    private static class fallocate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_LONG,
+            LinuxLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fallocate").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern int fallocate(int __fd, int __mode, __off_t __offset, __off_t __len)
+     * }
+     */
+    public static FunctionDescriptor fallocate$descriptor() {
+        return fallocate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern int fallocate(int __fd, int __mode, __off_t __offset, __off_t __len)
+     * }
+     */
+    public static MethodHandle fallocate$handle() {
+        return fallocate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern int fallocate(int __fd, int __mode, __off_t __offset, __off_t __len)
+     * }
+     */
+    public static MemorySegment fallocate$address() {
+        return fallocate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern int fallocate(int __fd, int __mode, __off_t __offset, __off_t __len)
+     * }
+     */
+    public static int fallocate(int __fd, int __mode, long __offset, long __len) {
+        var mh$ = fallocate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fallocate", __fd, __mode, __offset, __len);
+            }
+            return (int)mh$.invokeExact(__fd, __mode, __offset, __len);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
     }
 
     /**
@@ -1045,6 +1135,70 @@ public class LinuxLibrary extends LinuxLibrary$shared {
         }
     }
 
+    private static class statx {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_POINTER,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("statx").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int statx(int __dirfd, const char *restrict __path, int __flags, unsigned int __mask, struct statx *restrict __buf)
+     * }
+     */
+    public static FunctionDescriptor statx$descriptor() {
+        return statx.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int statx(int __dirfd, const char *restrict __path, int __flags, unsigned int __mask, struct statx *restrict __buf)
+     * }
+     */
+    public static MethodHandle statx$handle() {
+        return statx.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int statx(int __dirfd, const char *restrict __path, int __flags, unsigned int __mask, struct statx *restrict __buf)
+     * }
+     */
+    public static MemorySegment statx$address() {
+        return statx.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int statx(int __dirfd, const char *restrict __path, int __flags, unsigned int __mask, struct statx *restrict __buf)
+     * }
+     */
+    public static int statx(int __dirfd, MemorySegment __path, int __flags, int __mask, MemorySegment __buf) {
+        var mh$ = statx.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("statx", __dirfd, __path, __flags, __mask, __buf);
+            }
+            return (int)mh$.invokeExact(__dirfd, __path, __flags, __mask, __buf);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class tcgetattr {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LinuxLibrary.C_INT,
@@ -1352,6 +1506,68 @@ public class LinuxLibrary extends LinuxLibrary$shared {
         }
     }
 
+    private static class fchown {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT,
+            LinuxLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fchown").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern int fchown(int __fd, __uid_t __owner, __gid_t __group)
+     * }
+     */
+    public static FunctionDescriptor fchown$descriptor() {
+        return fchown.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern int fchown(int __fd, __uid_t __owner, __gid_t __group)
+     * }
+     */
+    public static MethodHandle fchown$handle() {
+        return fchown.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern int fchown(int __fd, __uid_t __owner, __gid_t __group)
+     * }
+     */
+    public static MemorySegment fchown$address() {
+        return fchown.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern int fchown(int __fd, __uid_t __owner, __gid_t __group)
+     * }
+     */
+    public static int fchown(int __fd, int __owner, int __group) {
+        var mh$ = fchown.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fchown", __fd, __owner, __group);
+            }
+            return (int)mh$.invokeExact(__fd, __owner, __group);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class geteuid {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             LinuxLibrary.C_INT    );
@@ -1556,6 +1772,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int O_CLOEXEC() {
         return O_CLOEXEC;
     }
+    private static final int AT_FDCWD = (int)-100L;
+    /**
+     * {@snippet lang=c :
+     * #define AT_FDCWD -100
+     * }
+     */
+    public static int AT_FDCWD() {
+        return AT_FDCWD;
+    }
     private static final int RLIMIT_MEMLOCK = (int)8L;
     /**
      * {@snippet lang=c :
@@ -1564,6 +1789,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      */
     public static int RLIMIT_MEMLOCK() {
         return RLIMIT_MEMLOCK;
+    }
+    private static final int STATX_BASIC_STATS = (int)2047L;
+    /**
+     * {@snippet lang=c :
+     * #define STATX_BASIC_STATS 2047
+     * }
+     */
+    public static int STATX_BASIC_STATS() {
+        return STATX_BASIC_STATS;
     }
 }
 
