@@ -42,12 +42,6 @@ final class StoreTotals {
     }
 
     static StoreTotals open(Path path, StoreLocks locks) throws IOException {
-        if (path.toFile().length() < (long) LENGTH * Long.BYTES) {
-            locks.lockedWhole(() -> {
-                MappedCounters.reserve(path, LENGTH);
-                return null;
-            });
-        }
         var counters = MappedCounters.open(path, LENGTH);
         var totals = new StoreTotals(counters, locks, (long) Files.getAttribute(path, "unix:ino"), BootId.current());
         if (!totals.isBelievable()) {
