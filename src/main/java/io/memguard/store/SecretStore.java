@@ -6,6 +6,7 @@ import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
+import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -201,6 +202,9 @@ public final class SecretStore implements AutoCloseable {
             if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
                 throw new IOException("no access to " + layout.directory());
             }
+            if (!there) {
+                locks.requirePresent();
+            }
             return there;
         });
     }
@@ -223,6 +227,7 @@ public final class SecretStore implements AutoCloseable {
         return during(ErrorCode.RETRIEVE_FAILED, "the names could not be read", () -> {
             var readable = new ArrayList<String>();
             int unreadable = 0;
+            locks.requirePresent();
             for (String file : StoreDirectory.list(layout.directory(), StoreLayout::isValue)) {
                 var name = nameOf(StoreLayout.hex(file).orElseThrow());
                 name.ifPresent(readable::add);
@@ -233,7 +238,7 @@ public final class SecretStore implements AutoCloseable {
         });
     }
 
-    private Optional<String> nameOf(String hex) {
+    private Optional<String> nameOf(String hex) throws IOException {
         try {
             byte[] hash = HexFormat.of().parseHex(hex);
             Optional<byte[]> file = SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES);
@@ -246,7 +251,7 @@ public final class SecretStore implements AutoCloseable {
                 }
                 return Optional.ofNullable(opened.result());
             });
-        } catch (IOException | IllegalArgumentException e) {
+        } catch (SmallFile.StrangeFileException | IllegalArgumentException e) {
             return Optional.empty(); // One damaged name must not hide the others.
         }
     }
@@ -273,9 +278,7 @@ public final class SecretStore implements AutoCloseable {
      */
     public Totals totals() {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
-            if (!Files.isDirectory(layout.directory(), LinkOption.NOFOLLOW_LINKS)) {
-                throw new IOException(layout.directory() + " is gone");
-            }
+            locks.requirePresent();
             Optional<Totals> known = totals.sum();
             while (known.isEmpty()) {
                 FileCount.run(layout, locks, totals);
@@ -303,8 +306,11 @@ public final class SecretStore implements AutoCloseable {
                     Posix.syncDirectory(layout.directory()); // No value may come back without its name,
                     removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
                     Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
-                    DurableFile.delete(layout.metadata());
-                    keys.erase();
+                    try {
+                        DurableFile.delete(layout.metadata());
+                    } finally {
+                        keys.erase(); // Nobody gets this far again: the store is gone for those who have it open.
+                    }
                     Posix.syncDirectory(layout.directory());
                     return values;
                 }));
@@ -334,6 +340,9 @@ public final class SecretStore implements AutoCloseable {
             return task.run();
         } catch (IOException e) {
             throw StoreErrors.failed(code, what, e);
+        } catch (OutOfMemoryError e) {
+            throw new MemGuardException(
+                    code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);
         }
     }
 

@@ -17,20 +17,25 @@ final class StoreLocks implements AutoCloseable {
 
     private static final int THREAD_LOCKS = 1 << 10;
 
+    private static final System.Logger LOG = System.getLogger(StoreLocks.class.getName());
+    private static final int UNLOCK_ATTEMPTS = 3;
+
     /** So many stripes are locked each by itself. */
     private static final int SEPARATE = 32;
 
+    private final Path file;
     private final int descriptor;
     private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
     private boolean closed;
 
     StoreLocks(Path file) throws IOException {
+        this.file = file;
         for (int i = 0; i < THREAD_LOCKS; i++) {
             stripes[i] = new ReentrantLock();
         }
         descriptor = Posix.openOrCreate(file);
-        DurableFile.giveToOwnerOf(file.resolveSibling(""), file);
+        DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
     }
 
     /** Work under a lock. */
@@ -87,10 +92,11 @@ final class StoreLocks implements AutoCloseable {
                 Posix.lock(descriptor, first[held], last[held] - first[held] + 1L, true);
                 held++;
             }
+            requirePresent();
             return task.run();
         } finally {
             while (held-- > 0) {
-                Posix.unlock(descriptor, first[held], last[held] - first[held] + 1L);
+                unlock(first[held], last[held] - first[held] + 1L);
             }
         }
     }
@@ -111,9 +117,10 @@ final class StoreLocks implements AutoCloseable {
             requireOpen();
             Posix.lock(descriptor, 0, STRIPES, true);
             try {
+                requirePresent();
                 return task.run();
             } finally {
-                Posix.unlock(descriptor, 0, STRIPES);
+                unlock(0, STRIPES);
             }
         } finally {
             store.writeLock().unlock();
@@ -127,8 +134,31 @@ final class StoreLocks implements AutoCloseable {
             try {
                 task.run();
             } finally {
-                Posix.unlock(descriptor, stripe, 1);
+                unlock(stripe, 1);
             }
+        }
+    }
+
+    /** What was done under the lock is done: a failure here must not say otherwise. */
+    private void unlock(long start, long length) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                Posix.unlock(descriptor, start, length);
+                return;
+            } catch (IOException e) {
+                if (attempt == UNLOCK_ATTEMPTS) {
+                    // The next use of the same lock gives it back, the end of this process at the latest.
+                    LOG.log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", e.getMessage());
+                    return;
+                }
+            }
+        }
+    }
+
+    /** Locks exclude nobody, and files land in somebody else's store, where the folder is another one now. */
+    void requirePresent() throws IOException {
+        if (!Posix.isStill(file, descriptor)) {
+            throw new IOException(file.getParent() + " is gone or was replaced; open the store again");
         }
     }
 

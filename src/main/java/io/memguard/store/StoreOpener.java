@@ -8,6 +8,7 @@ import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
+import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -92,10 +93,19 @@ public final class StoreOpener {
         }
         if (made.isPresent()) {
             var store = openMade(made.get());
-            store.totals(); // Counts from the beginning.
+            countFromTheBeginning(store);
             return store;
         }
         return open(mode);
+    }
+
+    /** A wish, too: whoever asks for the totals counts then. */
+    private static void countFromTheBeginning(SecretStore store) {
+        try {
+            store.totals();
+        } catch (MemGuardException e) {
+            LOG.log(System.Logger.Level.DEBUG, "a new store could not be counted: {0}", e.getMessage());
+        }
     }
 
     private Made make() throws IOException {

@@ -1,5 +1,6 @@
 package io.memguard.store;
 
+import io.memguard.ErrorCode;
 import io.memguard.os.DurableFile;
 import io.memguard.os.DurableGroup;
 import java.io.IOException;
@@ -126,7 +127,14 @@ final class ValueWriter {
         } catch (IOException e) {
             failure = Optional.of(e);
         }
-        group.sync();
+        try {
+            group.sync();
+        } catch (IOException e) {
+            throw StoreErrors.failed(
+                    ErrorCode.STORE_FAILED,
+                    "the value is in place, but may be the one before again after a power cut; store it again",
+                    e);
+        }
         // Read after the last raise: two of the names may share a stripe.
         return new SecretStore.Written(
                 values.subList(0, published).stream()
