@@ -126,6 +126,7 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
+        Container.loadClasses(bytes);
         try (var master = master(salt, recorded, store);
                 var kek = master.kek()) {
             requirePassphrase(check, master.check());
