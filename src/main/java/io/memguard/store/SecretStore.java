@@ -5,6 +5,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
 import io.memguard.os.DurableFile;
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * The encrypted files of one open store. Thread-safe, and safe with any number of other processes on the directory.
@@ -297,30 +299,34 @@ public final class SecretStore implements AutoCloseable {
                     keys.get();
                     generations.raiseAll();
                     totals.forget();
-                    long values = 0;
-                    var left = new ArrayList<String>();
-                    for (String file : StoreDirectory.list(
-                            layout.directory(),
-                            name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name))) {
-                        try {
-                            boolean deleted =
-                                    Files.deleteIfExists(layout.directory().resolve(file));
-                            values += deleted && StoreLayout.isValue(file) ? 1 : 0;
-                        } catch (IOException e) {
-                            left.add(file);
-                        }
-                    }
-                    if (!left.isEmpty()) {
-                        throw new MemGuardException(
-                                ErrorCode.CLEANUP_FAILED,
-                                left.size() + " files in " + layout.directory() + " could not be removed (the first: "
-                                        + left.getFirst() + "); mend their permissions and clean up again");
-                    }
+                    long values = removeFiles(StoreLayout::isValue);
+                    Posix.syncDirectory(layout.directory()); // No value may come back without its name,
+                    removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
+                    Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
                     DurableFile.delete(layout.metadata());
                     keys.erase();
-                    io.memguard.os.Posix.syncDirectory(layout.directory());
+                    Posix.syncDirectory(layout.directory());
                     return values;
                 }));
+    }
+
+    private long removeFiles(Predicate<String> filter) throws IOException {
+        long removed = 0;
+        var left = new ArrayList<String>();
+        for (String file : StoreDirectory.list(layout.directory(), filter)) {
+            try {
+                removed += Files.deleteIfExists(layout.directory().resolve(file)) ? 1 : 0;
+            } catch (IOException e) {
+                left.add(file);
+            }
+        }
+        if (!left.isEmpty()) {
+            throw new MemGuardException(
+                    ErrorCode.CLEANUP_FAILED,
+                    left.size() + " files in " + layout.directory() + " could not be removed (the first: "
+                            + left.getFirst() + "); mend their permissions and clean up again");
+        }
+        return removed;
     }
 
     private static <T> T during(ErrorCode code, String what, StoreLocks.Task<T> task) {

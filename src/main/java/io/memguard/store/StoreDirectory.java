@@ -34,9 +34,20 @@ final class StoreDirectory {
         try {
             Files.createDirectory(folder, mode);
             DurableFile.giveToOwnerOf(parent, folder);
-            Posix.syncDirectory(parent);
         } catch (FileAlreadyExistsException e) {
             requireSafe(parent, folder);
+        }
+        syncPathTo(folder);
+    }
+
+    /** Also where all was there: whoever made it may have been killed before it was durable. */
+    private static void syncPathTo(Path folder) throws IOException {
+        Path directory = folder;
+        boolean mayBeNew = true;
+        while (mayBeNew && directory.getParent() != null) {
+            directory = directory.getParent();
+            Posix.syncDirectory(directory);
+            mayBeNew = (int) Files.getAttribute(directory, "unix:uid") == Posix.effectiveUser();
         }
     }
 

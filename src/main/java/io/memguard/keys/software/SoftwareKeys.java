@@ -18,6 +18,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -83,7 +84,11 @@ public final class SoftwareKeys implements KeyProvider {
         String suffix = store.existing() ? "-" + HexFormat.of().formatHex(Sodium.random(4)) : "";
         Path file = containerOf(store, suffix);
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-            throw exists(file);
+            if (container != null) {
+                throw exists(file);
+            }
+            // In a folder without data and metadata: left by somebody who was killed while he made or removed a store.
+            putAside(file);
         }
         byte[] salt = Sodium.random(MasterKey.SALT_SIZE);
         try (var key = SecretBuffer.random(WrappedKey.KEY_SIZE);
@@ -165,10 +170,28 @@ public final class SoftwareKeys implements KeyProvider {
         Path file = containerOf(store, suffix(record));
         try {
             DurableFile.delete(file);
+            if (container == null) {
+                DurableFile.delete(aside(file));
+            }
         } catch (IOException e) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED, "the keystore container " + file + " could not be deleted; delete it", e);
         }
+    }
+
+    private static void putAside(Path file) {
+        try {
+            Files.move(file, aside(file), StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.STORE_FAILED,
+                    "an old keystore container could not be put aside: " + e.getMessage() + "; move " + file + " away",
+                    e);
+        }
+    }
+
+    private static Path aside(Path file) {
+        return file.resolveSibling(DEFAULT_CONTAINER + ".old");
     }
 
     /** Nothing to end: the passphrase is not kept. */

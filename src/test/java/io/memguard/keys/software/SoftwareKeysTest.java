@@ -125,10 +125,24 @@ class SoftwareKeysTest {
 
     @Test
     void anExistingContainerIsNeverOverwritten() throws IOException {
+        keys("one").container(container()).create(store).key().close();
+        byte[] kept = Files.readAllBytes(container());
+        assertCode(
+                ErrorCode.KEY_INVALID, () -> keys("two").container(container()).create(store));
+        assertArrayEquals(kept, Files.readAllBytes(container()));
+    }
+
+    @Test
+    void aContainerLeftInTheStoresFolderIsPutAsideAndErasedWithTheNext() throws IOException {
         keys("one").create(store).key().close();
         byte[] kept = Files.readAllBytes(container());
-        assertCode(ErrorCode.KEY_INVALID, () -> keys("two").create(store));
-        assertArrayEquals(kept, Files.readAllBytes(container()));
+        NewKey made = keys("two").create(store);
+        made.key().close();
+        keys("two").open(store, made.record()).close();
+        Path aside = container().resolveSibling("keystore.bcfks.old");
+        assertArrayEquals(kept, Files.readAllBytes(aside));
+        keys("two").erase(store, made.record());
+        assertFalse(Files.exists(aside));
     }
 
     @Test

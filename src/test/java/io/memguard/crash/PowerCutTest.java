@@ -1,0 +1,141 @@
+package io.memguard.crash;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.Secrets;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A worker's calls are recorded once; then the disk is put into every state that a kill or a power cut at each of them may
+ * leave, and the store opened from it. More random steps by {@code -Dcrash.steps=}.
+ */
+class PowerCutTest {
+    private static final int STEPS = Integer.getInteger("crash.steps", 150);
+
+    private Path work = Path.of("");
+
+    /** In memory where there is such a file system: thousands of states are written. */
+    @BeforeEach
+    void makeWork() throws IOException {
+        Path memory = Path.of("/dev/shm");
+        work = Files.isWritable(memory)
+                ? Files.createTempDirectory(memory, "memguard-crash")
+                : Files.createTempDirectory("memguard-crash");
+    }
+
+    @AfterEach
+    void removeWork() throws IOException {
+        clear(work);
+        Files.delete(work);
+    }
+
+    private static void clear(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            for (Path file : (Iterable<Path>)
+                    all.sorted(Comparator.reverseOrder()).filter(file -> !file.equals(directory))::iterator) {
+                Files.delete(file);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fixed", "software"})
+    void noKillAndNoPowerCutLosesOrInventsAnything(String provider) throws Exception {
+        long seed = Secrets.seed();
+        int steps = provider.equals("fixed") ? STEPS : STEPS / 150;
+        var recording = Recording.make(work, provider, seed, steps);
+        var failures = new ArrayList<String>();
+        int states = play(recording, Step.scenario(seed, steps), provider, seed, failures, 10);
+        System.out.println(provider + ": " + states + " states after a crash at "
+                + recording.events().size() + " moments, " + failures.size() + " of them bad");
+        assertTrue(failures.isEmpty(), () -> String.join("\n", failures));
+    }
+
+    /** Without this a harness that sees nothing would be green for ever. */
+    @Test
+    void everyMissingSyncOfAWriteIsSeen() throws Exception {
+        long seed = Secrets.seed();
+        var steps = Step.scenario(seed, 0);
+        var recording = Recording.make(work, "fixed", seed, 0);
+        int dropped = 0;
+        for (int i = 0; !isDone(3, recording.events().get(i)); i++) {
+            if (recording.events().get(i).getFirst().equals("sync")) {
+                var failures = new ArrayList<String>();
+                play(recording.without(i), steps, "fixed", seed, failures, 1);
+                assertFalse(
+                        failures.isEmpty(),
+                        "nobody misses " + recording.events().get(i));
+                dropped++;
+            }
+        }
+        System.out.println(dropped + " syncs left out, each one noticed");
+        assertTrue(dropped >= 8, "the scenario has lost its syncs");
+    }
+
+    private static boolean isDone(int step, List<String> event) {
+        return event.getFirst().equals("mark") && event.get(1).equals("done " + step);
+    }
+
+    private int play(
+            Recording recording, List<Step> steps, String provider, long seed, List<String> failures, int enough)
+            throws IOException {
+        var disk = new Disk(recording.root(), provider.equals("fixed") ? 64 : 2, seed);
+        int finished = 0;
+        int begun = 0;
+        int states = 0;
+        Set<Object> seen = new HashSet<>();
+        for (var event : recording.events()) {
+            if (event.getFirst().equals("mark")) {
+                begun += event.get(1).startsWith("begin") ? 1 : 0;
+                finished += event.get(1).startsWith("done") ? 1 : 0;
+            } else {
+                disk.apply(event);
+            }
+            var expectation = Expectation.of(steps, finished, begun > finished);
+            var images = disk.afterPowerCut();
+            images.add(disk.now());
+            for (Image image : images) {
+                if (seen.add(List.of(image, expectation))) {
+                    states++;
+                    verify(image, expectation, provider, event, failures);
+                }
+            }
+            if (failures.size() >= enough) {
+                break;
+            }
+        }
+        return states;
+    }
+
+    private void verify(
+            Image image, Expectation expectation, String provider, List<String> event, List<String> failures)
+            throws IOException {
+        Path root = Files.createDirectories(work.resolve("state"));
+        image.writeTo(root);
+        try (var keys = Worker.keys(provider)) {
+            expectation.check(Recording.directory(root), keys);
+        } catch (RuntimeException | AssertionError failure) {
+            failures.add("after " + shortened(event) + " in " + expectation.under() + ", with "
+                    + image.files().keySet() + ": " + failure);
+        }
+        clear(root);
+    }
+
+    private static String shortened(List<String> event) {
+        String text = String.join(" ", event);
+        return text.substring(0, Math.min(200, text.length()));
+    }
+}

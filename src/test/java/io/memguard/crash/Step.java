@@ -1,0 +1,84 @@
+package io.memguard.crash;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+
+/**
+ * One thing done to a store.
+ *
+ * @param value what is stored; its size and bytes follow from it
+ */
+record Step(Kind kind, String name, long value) {
+    enum Kind {
+        OPEN,
+        CLOSE,
+        STORE,
+        DELETE,
+        CLEANUP
+    }
+
+    static final List<String> NAMES = List.of("a", "b", "c", "d");
+
+    /** Sizes from 0 to some blocks of a disk. */
+    static int size(long value) {
+        return (int) Math.floorMod(value * 2_654_435_761L, 9_001L);
+    }
+
+    /** What a store holds: names and values. */
+    Map<String, Long> after(Map<String, Long> before) {
+        var after = new TreeMap<>(before);
+        switch (kind) {
+            case STORE -> after.put(name, value);
+            case DELETE -> after.remove(name);
+            case CLEANUP -> after.clear();
+            case OPEN, CLOSE -> {}
+        }
+        return after;
+    }
+
+    /** Whether an unfinished step may have changed this name. */
+    boolean touches(String other) {
+        return kind == Kind.CLEANUP || ((kind == Kind.STORE || kind == Kind.DELETE) && name.equals(other));
+    }
+
+    /** Every kind of step at least once, then random ones, then all is removed and begun anew. */
+    static List<Step> scenario(long seed, int random) {
+        var numbers = new SplittableRandom(seed);
+        var steps = new ArrayList<Step>();
+        steps.add(of(Kind.OPEN));
+        steps.add(store("a", numbers));
+        steps.add(store("a", numbers));
+        steps.add(store("b", numbers));
+        steps.add(new Step(Kind.DELETE, "a", 0));
+        steps.add(store("a", numbers));
+        for (int i = 0; i < random; i++) {
+            String name = NAMES.get(numbers.nextInt(NAMES.size()));
+            switch (numbers.nextInt(8)) {
+                case 0 -> {
+                    steps.add(of(Kind.CLOSE));
+                    steps.add(of(Kind.OPEN));
+                }
+                case 1, 2 -> steps.add(new Step(Kind.DELETE, name, 0));
+                default -> steps.add(store(name, numbers));
+            }
+        }
+        steps.add(store("c", numbers));
+        steps.add(of(Kind.CLEANUP));
+        steps.add(of(Kind.CLOSE));
+        steps.add(of(Kind.OPEN));
+        steps.add(store("d", numbers));
+        steps.add(of(Kind.CLOSE));
+        return steps;
+    }
+
+    private static Step of(Kind kind) {
+        return new Step(kind, "", 0);
+    }
+
+    private static Step store(String name, SplittableRandom numbers) {
+        return new Step(Kind.STORE, name, numbers.nextInt(1, 1 << 30));
+    }
+}

@@ -1,0 +1,57 @@
+package io.memguard.crash;
+
+import io.memguard.FixedKeys;
+import io.memguard.MemGuard;
+import io.memguard.Secrets;
+import io.memguard.keys.KeyProvider;
+import io.memguard.keys.SecretSources;
+import io.memguard.keys.software.SoftwareKeys;
+import java.nio.file.Path;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** The JVM that is killed or recorded: does a scenario's steps and marks in the record when each begins and when it is done. */
+final class Worker {
+    private @Nullable MemGuard guard;
+
+    private Worker() {}
+
+    /** Both kinds of provider, as cheap as they can be. */
+    static KeyProvider keys(String provider) {
+        if (provider.equals("fixed")) {
+            return new FixedKeys(1);
+        }
+        var passphrase = SecretSources.buffer(Secrets.text("correct horse"));
+        return SoftwareKeys.passphrase(passphrase).cost(1, 8 << 20);
+    }
+
+    public static void main(String[] arguments) {
+        Path directory = Path.of(arguments[0]);
+        var steps = Step.scenario(Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
+        var trace = new Filetrace();
+        var worker = new Worker();
+        for (int i = 0; i < steps.size(); i++) {
+            trace.mark("begin " + i);
+            worker.run(steps.get(i), directory, arguments[1]);
+            trace.mark("done " + i);
+        }
+    }
+
+    private void run(Step step, Path directory, String provider) {
+        switch (step.kind()) {
+            case OPEN -> guard = MemGuard.at(directory).keys(keys(provider)).open();
+            case CLOSE -> guard().close();
+            case DELETE -> guard().delete(step.name());
+            case CLEANUP -> guard().cleanupAll();
+            case STORE -> {
+                try (var value = Secrets.random(Step.size(step.value()), step.value())) {
+                    guard().store(step.name(), value);
+                }
+            }
+        }
+    }
+
+    private MemGuard guard() {
+        return Objects.requireNonNull(guard);
+    }
+}
