@@ -137,7 +137,11 @@ final class Disk {
         byte[] old = Objects.requireNonNull(before.bytes());
         byte[] changed = Arrays.copyOf(old, Math.max(old.length, (int) offset + bytes.length));
         System.arraycopy(bytes, 0, changed, (int) offset, bytes.length);
-        file.pending.add(new Content(changed, Math.max(before.size(), changed.length)));
+        int end = changed.length;
+        while (end > 0 && changed[end - 1] == 0) {
+            end--; // A long file of zeros takes no memory.
+        }
+        file.pending.add(new Content(Arrays.copyOf(changed, end), Math.max(before.size(), changed.length)));
     }
 
     private static void resize(Node file, long size) {

@@ -43,7 +43,8 @@ class KillTest {
         try (var keys = Worker.keys(provider)) {
             expectation.check(Recording.directory(root), keys);
         } catch (IOException | RuntimeException | AssertionError failure) {
-            throw new AssertionError("killed before call " + call + " in " + expectation.under() + ": " + said, failure);
+            throw new AssertionError(
+                    "killed before call " + call + " in " + expectation.under() + ": " + said, failure);
         }
     }
 }

@@ -84,7 +84,7 @@ public final class SoftwareKeys implements KeyProvider {
         String suffix = store.existing() ? "-" + HexFormat.of().formatHex(Sodium.random(4)) : "";
         Path file = containerOf(store, suffix);
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-            if (container != null) {
+            if (container != null || Files.exists(aside(file), LinkOption.NOFOLLOW_LINKS)) {
                 throw exists(file);
             }
             // In a folder without data and metadata: left by somebody who was killed while he made or removed a store.
