@@ -62,7 +62,7 @@ public final class SecretStore implements AutoCloseable {
 
     /** What changes the key of this store. */
     public Rotation rotation() {
-        return new Rotation(layout, keys, locks, generations);
+        return new Rotation(layout, keys, locks, generations, totals);
     }
 
     /** The folder of the files. */
