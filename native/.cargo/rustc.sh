@@ -11,7 +11,7 @@ case " $* " in
 esac
 case " $* " in
   *' feature="asan" '*)
-    export RUSTC_BOOTSTRAP=1 # The flag is not stable; what it does to these two crates is for tests only.
+    export RUSTC_BOOTSTRAP=1 # The flag is not stable; what it does is for tests only.
     set -- "$@" -Zsanitizer=address ;;
 esac
 set -- "$@" --remap-path-prefix="${0%/.cargo/*}=/native"
