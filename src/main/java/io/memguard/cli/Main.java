@@ -54,15 +54,19 @@ public final class Main implements Runnable {
 
     int run(String[] arguments) {
         try {
-            var line = new CommandLine(this);
-            line.setExpandAtFiles(false); // "@db" is a name.
-            line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-            line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
-            line.setParameterExceptionHandler(Usage::report);
-            return line.execute(Arguments.exact(arguments));
+            return execute(Arguments.exact(arguments));
         } catch (Throwable failure) {
             return Failure.report(failure, debug); // Errors, too, must not look like "not found".
         }
+    }
+
+    int execute(String[] arguments) {
+        var line = new CommandLine(this);
+        line.setExpandAtFiles(false); // "@db" is a name.
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+        line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
+        line.setParameterExceptionHandler(Usage::report);
+        return line.execute(arguments);
     }
 
     StoreOptions store() {

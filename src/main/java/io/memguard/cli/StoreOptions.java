@@ -7,6 +7,7 @@ import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.software.SoftwareKeys;
+import io.memguard.os.UserFile;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -86,6 +87,6 @@ final class StoreOptions {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "which store? give --dir DIR, or set MEMGUARD_DIR");
         }
-        return Path.of(variable);
+        return UserFile.path(variable);
     }
 }

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** A provider whose keys follow from a number in the record: another one at each rotation, and as cheap as can be. */
-final class NumberedKeys implements KeyProvider {
+public final class NumberedKeys implements KeyProvider {
     private static final String NUMBER = "number";
 
     @Override

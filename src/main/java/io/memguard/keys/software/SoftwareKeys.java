@@ -13,6 +13,7 @@ import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
+import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -236,10 +237,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     private static byte[] read(Path file) {
         try {
-            if (Files.size(file) > CONTAINER_LIMIT) {
-                throw Container.replaced(file, null);
-            }
-            return Files.readAllBytes(file);
+            return UserFile.read(file, CONTAINER_LIMIT);
         } catch (java.nio.file.NoSuchFileException e) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
