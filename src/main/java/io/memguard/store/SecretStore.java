@@ -24,7 +24,7 @@ import java.util.function.Predicate;
  */
 public final class SecretStore implements AutoCloseable {
     /** The longest value whose file still fits a Java array: 1 GiB. */
-    private static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
+    static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
 
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
 
@@ -63,6 +63,11 @@ public final class SecretStore implements AutoCloseable {
     /** What changes the key of this store. */
     public Rotation rotation() {
         return new Rotation(layout, keys, locks, generations, totals);
+    }
+
+    /** What looks for damage in this store. */
+    public Verification verification() {
+        return new Verification(layout, keys, locks);
     }
 
     /** The folder of the files. */
