@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// At most this, in bytes, however high the limit is.
 const MOST: u64 = 64 << 20;
 
-/// The share of RLIMIT_MEMLOCK: idle windows give way to our own needs, the rest is for whoever else locks in this process.
-const SHARE: (u64, u64) = (3, 4);
+/// The share of RLIMIT_MEMLOCK is one in so many.
+const SHARE: u64 = 4;
 
 static KEPT: AtomicU64 = AtomicU64::new(0);
 
@@ -25,7 +25,7 @@ pub fn give_back(bytes: usize) {
     KEPT.fetch_sub(bytes as u64, Ordering::Relaxed);
 }
 
-/// Three quarters of RLIMIT_MEMLOCK as it is now, and at most 64 MiB; in bytes.
+/// A quarter of RLIMIT_MEMLOCK as it is now, and at most 64 MiB; in bytes.
 pub fn limit() -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -33,5 +33,5 @@ pub fn limit() -> u64 {
     };
     // SAFETY: `limit` is ours to be written; where that fails it stays 0, and nothing is kept.
     unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) };
-    (limit.rlim_cur / SHARE.1 * SHARE.0).min(MOST)
+    (limit.rlim_cur / SHARE).min(MOST)
 }
