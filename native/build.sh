@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds libsodium (from the source that Cargo.lock pins) and libmemguard_ffi, and puts both into a directory.
+# Builds libsodium (from the source that Cargo.lock pins) and libmemguard_ffi, and puts both into a directory, with their
+# bill of materials.
 # usage: build.sh [DIRECTORY]      needs cargo, a C compiler, make
 set -euo pipefail
 out=$(realpath -m "${1:-$(dirname "$0")/target/dist}")
@@ -35,3 +36,4 @@ put() { # copies what changed, stripped; a new file, since the old one may be ma
 }
 put "$(realpath target/sodium/lib/libsodium.so.26)" "$out/libsodium.so.26"
 put target/release/libmemguard_ffi.so "$out/libmemguard_ffi.so"
+./sbom.sh >"$out/sbom.cdx.json"

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Format, lints, tests and instruction counts of the Rust part; build.sh must have run once.
+# Format, lints, tests (also under AddressSanitizer), a little fuzzing and instruction counts of the Rust part; build.sh
+# must have run once.
 set -euo pipefail
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
 cargo fmt --check
 cargo clippy --release --locked --all-targets --quiet -- -D warnings
 cargo test --release --locked 2>&1 | tee target/check.log
+(cd fuzz && cargo fmt --check)
+./sanitize.sh
+if type -P c++ >/dev/null; then fuzz/run.sh; else echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)"; fi
 ./count.sh

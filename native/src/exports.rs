@@ -341,3 +341,16 @@ pub unsafe extern "C" fn mg_aead_open(
         unsafe { aead::open(aead, (aad, aad_length as usize), (sealed, length as usize), out) }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_is_a_status_outside_and_the_next_call_works() {
+        assert_eq!(mg_init(0), 0);
+        assert_eq!(status(|| panic!("a bug")), MG_ERR_PANIC);
+        assert_eq!(guarded(|| Ok([1, 2, 3][std::hint::black_box(3)])), MG_ERR_PANIC.into());
+        assert_eq!(mg_init(0), 0);
+    }
+}

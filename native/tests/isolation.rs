@@ -179,6 +179,7 @@ fn a_forked_child_gets_errors_and_the_parent_goes_on() {
                     mg_window_acquire(1, 0),
                     mg_window_release(1 << 16).into(),
                     mg_sweep(cache.0),
+                    mg_trim(),
                     mg_usage(cache.0, &mut usage).into(),
                     mg_aead_new([1; 32].as_ptr(), 0, &mut number).into(),
                     mg_aead_free(1).into(),

@@ -73,6 +73,10 @@ fn threads_never_get_the_same_window_at_once() {
 
 #[test]
 fn all_4096_windows_may_be_lent_and_one_more_is_an_error() {
+    if !may_lock(17 << 20) {
+        println!("SKIPPED: run it as root, or with `ulimit -l {}`", 17 << 10);
+        return;
+    }
     in_child("all_4096_windows_may_be_lent_and_one_more_is_an_error", || {
         let cache = Cache::new();
         let handle = cache.put(b"value");

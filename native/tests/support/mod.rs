@@ -172,6 +172,18 @@ pub fn child(test: &str, body: impl FnOnce()) -> (ExitStatus, String) {
     (output.status, String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Whether this process may lock so many bytes.
+pub fn may_lock(bytes: u64) -> bool {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: plain system calls; the first writes to `limit`, which is ours.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) == 0 && (limit.rlim_cur >= bytes || libc::geteuid() == 0)
+    }
+}
+
 /// Limits locked memory; without root's privileges, which would lift the limit.
 pub fn limit_locked_memory(bytes: u64) {
     let limit = libc::rlimit {

@@ -10,6 +10,7 @@ module io.memguard {
     requires static transitive org.jspecify;
 
     exports io.memguard;
+    exports io.memguard.doctor;
     exports io.memguard.keys;
     exports io.memguard.keys.pkcs11;
     exports io.memguard.keys.software;

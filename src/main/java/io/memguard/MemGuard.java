@@ -457,8 +457,8 @@ public final class MemGuard implements AutoCloseable {
 
     private static MemoryUsage.Protection protection(int kind) {
         return switch (kind) {
-            case 1 -> MemoryUsage.Protection.MEMFD_SECRET;
-            case 2 -> MemoryUsage.Protection.LOCKED;
+            case SealedCache.MEMFD_SECRET -> MemoryUsage.Protection.MEMFD_SECRET;
+            case SealedCache.LOCKED -> MemoryUsage.Protection.LOCKED;
             default -> MemoryUsage.Protection.UNLOCKED;
         };
     }

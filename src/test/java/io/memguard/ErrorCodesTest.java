@@ -189,6 +189,7 @@ class ErrorCodesTest {
         assertTrue(guard.delete("a"));
     }
 
+    /** Two values: their names are not touched before they are gone. */
     @Test
     void cleanupFailedSaysWhatIsLeft() throws Exception {
         store("b", "two");

@@ -7,7 +7,7 @@ import io.memguard.keys.SecretSources;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
-import java.nio.file.Path;
+import io.memguard.os.UserFile;
 import java.util.List;
 
 /** Makes a provider out of what {@code --keys} says. */
@@ -39,7 +39,8 @@ final class Keys {
             return SoftwareKeys.passphrase(passphrase());
         }
         if (text.startsWith(SOFTWARE_FILE)) {
-            return SoftwareKeys.passphrase(passphrase()).container(Path.of(text.substring(SOFTWARE_FILE.length())));
+            return SoftwareKeys.passphrase(passphrase())
+                    .container(UserFile.path(text.substring(SOFTWARE_FILE.length())));
         }
         if (text.startsWith(PKCS11)) {
             var source = pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(text)));
@@ -49,7 +50,7 @@ final class Keys {
             String[] parts = text.substring(SUN.length()).split("#", 2);
             String label = parts.length == 2 ? parts[1] : Pkcs11Keys.DEFAULT_LABEL;
             return Pkcs11Keys.configuration(
-                    Path.of(parts[0]), label, pin.source().orElseGet(Keys::terminalPin));
+                    UserFile.path(parts[0]), label, pin.source().orElseGet(Keys::terminalPin));
         }
         return KeyProviders.byType(text);
     }

@@ -28,14 +28,15 @@ import picocli.CommandLine.Spec;
             CleanupCommand.class,
             RotateCommand.class,
             RekeyCommand.class,
-            TokenCommand.class
+            TokenCommand.class,
+            DoctorCommand.class
         },
         footer = {
             "",
-            "Exit status: 0 done, 1 no (not found), 2 usage, 10 KEY_INVALID, 11 SECURITY_ERROR,",
-            "12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED, 15 DELETE_FAILED,",
-            "16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED, 19 INVALID_ARGUMENTS,",
-            "70 a bug, 74 input or output, 141 nobody reads the output."
+            "Exit status: 0 done, 1 no (not found; doctor: a problem), 2 usage, 10 KEY_INVALID,",
+            "11 SECURITY_ERROR, 12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED,",
+            "15 DELETE_FAILED, 16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED,",
+            "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 nobody reads the output."
         })
 public final class Main implements Runnable {
     @Spec
@@ -54,15 +55,19 @@ public final class Main implements Runnable {
 
     int run(String[] arguments) {
         try {
-            var line = new CommandLine(this);
-            line.setExpandAtFiles(false); // "@db" is a name.
-            line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-            line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
-            line.setParameterExceptionHandler(Usage::report);
-            return line.execute(Arguments.exact(arguments));
+            return execute(Arguments.exact(arguments));
         } catch (Throwable failure) {
             return Failure.report(failure, debug); // Errors, too, must not look like "not found".
         }
+    }
+
+    int execute(String[] arguments) {
+        var line = new CommandLine(this);
+        line.setExpandAtFiles(false); // "@db" is a name.
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+        line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
+        line.setParameterExceptionHandler(Usage::report);
+        return line.execute(arguments);
     }
 
     StoreOptions store() {

@@ -4,6 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.SecretSources;
+import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ record SecretInput(
         }
         String named = System.getenv(variable);
         boolean byVariable = given == 0 && named != null && !named.isEmpty();
-        return new SecretInput(byVariable ? Path.of(named) : file, descriptor, credential);
+        return new SecretInput(byVariable ? UserFile.path(named) : file, descriptor, credential);
     }
 
     Optional<SecretSource> source() {

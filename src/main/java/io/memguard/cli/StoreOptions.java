@@ -7,8 +7,10 @@ import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.software.SoftwareKeys;
+import io.memguard.os.UserFile;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -54,7 +56,7 @@ final class StoreOptions {
     MemGuard open(OpenMode mode, KeyProvider provider) {
         return MemGuard.at(directory())
                 .mode(mode)
-                .policy(bestEffort ? MemoryPolicy.BEST_EFFORT : MemoryPolicy.REQUIRE_LOCKED)
+                .policy(policy())
                 .keys(provider)
                 .open();
     }
@@ -77,15 +79,20 @@ final class StoreOptions {
         return passphrase.input().consumesStandardInput() || pin.input().consumesStandardInput();
     }
 
+    MemoryPolicy policy() {
+        return bestEffort ? MemoryPolicy.BEST_EFFORT : MemoryPolicy.REQUIRE_LOCKED;
+    }
+
     Path directory() {
-        if (directory != null) {
-            return directory;
-        }
+        return directoryIfGiven()
+                .orElseThrow(() -> new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS, "which store? give --dir DIR, or set MEMGUARD_DIR"));
+    }
+
+    Optional<Path> directoryIfGiven() {
         String variable = System.getenv("MEMGUARD_DIR");
-        if (variable == null || variable.isEmpty()) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, "which store? give --dir DIR, or set MEMGUARD_DIR");
-        }
-        return Path.of(variable);
+        return directory != null || variable == null || variable.isEmpty()
+                ? Optional.ofNullable(directory)
+                : Optional.of(UserFile.path(variable));
     }
 }

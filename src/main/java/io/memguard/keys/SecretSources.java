@@ -4,6 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
 import io.memguard.os.Terminal;
+import io.memguard.os.UserFile;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -63,7 +64,7 @@ public final class SecretSources {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS, "a credential's id is a plain file name, without slashes");
             }
-            return file(Path.of(directory, id)).read();
+            return file(UserFile.path(directory + "/" + id)).read();
         };
     }
 

@@ -4,11 +4,11 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.cache.CacheLibrary;
 import io.memguard.ffi.sodium.SodiumLibrary;
+import io.memguard.os.CLibrary;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.net.URISyntaxException;
 import java.net.URL;
@@ -75,6 +75,18 @@ public final class NativeLibraries {
         }
     }
 
+    /** Whether there are libraries for this system and processor; its C library may still be another one. */
+    public static boolean isSupportedPlatform() {
+        return System.getProperty("os.name", "").equals("Linux")
+                && System.getProperty("os.arch", "").equals("amd64");
+    }
+
+    /** The version of libmemguard_ffi's interface. */
+    public static int interfaceVersion() {
+        require();
+        return CacheLibrary.mg_abi_version();
+    }
+
     private static synchronized boolean tryOnce() {
         return tried ? loaded : retry();
     }
@@ -112,13 +124,11 @@ public final class NativeLibraries {
     }
 
     private static @Nullable String unsupportedPlatform() {
-        String system = System.getProperty("os.name", "");
-        String architecture = System.getProperty("os.arch", "");
-        if (!system.equals("Linux") || !architecture.equals("amd64")) {
-            return "no native library for " + system + " " + architecture
+        if (!isSupportedPlatform()) {
+            return "no native library for " + System.getProperty("os.name") + " " + System.getProperty("os.arch")
                     + "; this version runs on Linux x86_64 (amd64)";
         }
-        if (Linker.nativeLinker().defaultLookup().find("gnu_get_libc_version").isEmpty()) {
+        if (!CLibrary.isGlibc()) {
             return "the C library is not glibc (musl?); run on a distribution with glibc 2.31 or later";
         }
         return null;

@@ -20,6 +20,12 @@ public final class SealedCache implements AutoCloseable {
     /** What {@link #open} returns for a handle without a value. */
     public static final long STALE = -2;
 
+    /** {@link Usage#memoryKind}: pages that only this process can map. */
+    public static final int MEMFD_SECRET = 1;
+
+    /** {@link Usage#memoryKind}: locked pages. */
+    public static final int LOCKED = 2;
+
     /** System property: {@code false} keeps the key out of memfd_secret memory, which forbids hibernation while in use. */
     public static final String MEMFD_SECRET_PROPERTY = "memguard.memfd_secret";
 
@@ -146,7 +152,7 @@ public final class SealedCache implements AutoCloseable {
      * @param windowsInUse windows lent at present, in the whole process
      * @param lockedBytes locked memory of the native library, in the whole process
      * @param unlockedBytes protected memory that is not locked, by choice
-     * @param memoryKind of the process key: 1 memfd_secret, 2 locked, 3 unlocked
+     * @param memoryKind of the process key: {@link #MEMFD_SECRET}, {@link #LOCKED}, or 3 unlocked
      */
     public record Usage(
             long items,

@@ -11,14 +11,36 @@ public final class ResourceLimits {
 
     private ResourceLimits() {}
 
+    /**
+     * A limit.
+     *
+     * @param soft what counts, or {@link #UNLIMITED}
+     * @param hard how far this process may raise it by itself, or {@link #UNLIMITED}
+     */
+    public record Limit(long soft, long hard) {}
+
     /** How much memory this process may lock, in bytes (the soft RLIMIT_MEMLOCK), or {@link #UNLIMITED}. */
     public static long lockedMemory() {
+        return lockedMemoryLimit().soft();
+    }
+
+    /** How much memory this process may lock, in bytes (RLIMIT_MEMLOCK). */
+    public static Limit lockedMemoryLimit() {
+        return limit(LinuxLibrary.RLIMIT_MEMLOCK());
+    }
+
+    /** How large a core dump may be, in bytes (RLIMIT_CORE). */
+    public static Limit coreDump() {
+        return limit(LinuxLibrary.RLIMIT_CORE());
+    }
+
+    private static Limit limit(int resource) {
         try (var arena = Arena.ofConfined()) {
             var limit = rlimit.allocate(arena);
-            if (LinuxLibrary.getrlimit(LinuxLibrary.RLIMIT_MEMLOCK(), limit) != 0) {
-                throw new IllegalStateException("getrlimit(RLIMIT_MEMLOCK) failed");
+            if (LinuxLibrary.getrlimit(resource, limit) != 0) {
+                throw new IllegalStateException("getrlimit failed");
             }
-            return rlimit.rlim_cur(limit);
+            return new Limit(rlimit.rlim_cur(limit), rlimit.rlim_max(limit));
         }
     }
 }

@@ -30,12 +30,14 @@ public final class Rotation {
     private final CurrentKeys keys;
     private final StoreLocks locks;
     private final Generations generations;
+    private final StoreTotals totals;
 
-    Rotation(StoreLayout layout, CurrentKeys keys, StoreLocks locks, Generations generations) {
+    Rotation(StoreLayout layout, CurrentKeys keys, StoreLocks locks, Generations generations, StoreTotals totals) {
         this.layout = layout;
         this.keys = keys;
         this.locks = locks;
         this.generations = generations;
+        this.totals = totals;
     }
 
     /**
@@ -61,6 +63,7 @@ public final class Rotation {
     }
 
     private void begin(KeyProvider to) throws IOException {
+        totals.setClear(false);
         Keyring now = keys.get();
         Metadata metadata = now.metadata();
         if (metadata.next().isPresent()) {
@@ -155,6 +158,7 @@ public final class Rotation {
 
     private void replace(List<DurableGroup.NewFile> files) throws IOException {
         if (!files.isEmpty()) {
+            totals.setClear(false); // Whoever opens the store after a kill removes temporary files.
             try (var durable = DurableGroup.prepare(layout.directory(), files)) {
                 for (int i = 0; i < files.size(); i++) {
                     durable.publishNext();

@@ -4,7 +4,6 @@ import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
-import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
@@ -25,7 +24,7 @@ import java.util.function.Predicate;
  */
 public final class SecretStore implements AutoCloseable {
     /** The longest value whose file still fits a Java array: 1 GiB. */
-    private static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
+    static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
 
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
 
@@ -63,7 +62,12 @@ public final class SecretStore implements AutoCloseable {
 
     /** What changes the key of this store. */
     public Rotation rotation() {
-        return new Rotation(layout, keys, locks, generations);
+        return new Rotation(layout, keys, locks, generations, totals);
+    }
+
+    /** What looks for damage in this store. */
+    public Verification verification() {
+        return new Verification(layout, keys, locks);
     }
 
     /** The folder of the files. */
@@ -73,19 +77,7 @@ public final class SecretStore implements AutoCloseable {
 
     /** A number that changes whenever a secret of this stripe is about to be replaced or deleted, in any process. */
     public long generation(int stripe) {
-        try {
-            return generations.get(stripe);
-        } catch (InternalError e) {
-            throw cut(e);
-        }
-    }
-
-    /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
-    private static MemGuardException cut(InternalError e) {
-        return new MemGuardException(
-                ErrorCode.SECURITY_ERROR,
-                "a file of counters was made shorter by somebody while the store is open; close the store and open it again",
-                e);
+        return generations.get(stripe);
     }
 
     /**
@@ -318,10 +310,11 @@ public final class SecretStore implements AutoCloseable {
                     Posix.syncDirectory(layout.directory()); // No value may come back without its name,
                     removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
                     Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
+                    Files.deleteIfExists(layout.metadata());
                     try {
-                        DurableFile.delete(layout.metadata());
+                        Posix.syncDirectory(layout.directory());
                     } finally {
-                        keys.erase(); // Nobody gets this far again: the store is gone for those who have it open.
+                        keys.erase(); // Also now: without the metadata nobody can open the store to get this far again.
                     }
                     Posix.syncDirectory(layout.directory());
                     return values;
@@ -352,8 +345,6 @@ public final class SecretStore implements AutoCloseable {
             return task.run();
         } catch (IOException e) {
             throw StoreErrors.failed(code, what, e);
-        } catch (InternalError e) {
-            throw cut(e);
         } catch (OutOfMemoryError e) {
             throw new MemGuardException(
                     code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);

@@ -41,6 +41,15 @@ public final class StoreOpener {
         }
     }
 
+    /** Throws SECURITY_ERROR where somebody else could plant or replace files. */
+    public static void requireSafe(Path parent) {
+        try {
+            StoreDirectory.requireSafe(parent, StoreLayout.in(parent).directory());
+        } catch (IOException e) {
+            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be looked at", e);
+        }
+    }
+
     /** Opens the store in {@code parent/memguard_secure}. */
     public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
         var opener = new StoreOpener(parent.toAbsolutePath().normalize(), provider);

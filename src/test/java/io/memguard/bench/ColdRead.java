@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -41,12 +42,14 @@ public class ColdRead {
     @Param({"1024", "5000000"})
     public int size;
 
+    private String[] names;
+    private int next;
     private MemGuard guard;
     private Path file;
     private StoreKey key;
     private MemorySegment aad;
 
-    /** Makes a store with one value, and the same as a plain file. */
+    /** Makes a store with some values, and the same as a plain file. */
     @Setup(Level.Trial)
     public void open() throws IOException {
         Path directory = Files.createTempDirectory("memguard-bench");
@@ -55,7 +58,14 @@ public class ColdRead {
         var sealed = Arena.ofAuto().allocate(size + StoreKey.OVERHEAD);
         try (var value = Secrets.random(size, 1);
                 var bytes = Secrets.random(32, 1)) {
-            guard.store("name", value);
+            // As many as make emptying the cache cheap for each.
+            names = IntStream.range(0, size < 1 << 20 ? 1000 : 4)
+                    .mapToObj(i -> "name " + i)
+                    .toArray(String[]::new);
+            for (String name : names) {
+                guard.store(name, value);
+            }
+            next = names.length; // Stored values are in the cache.
             key = StoreKey.aes256Gcm(bytes);
             value.<Boolean, RuntimeException>read(plain -> {
                 key.seal(aad, plain, sealed);
@@ -79,11 +89,14 @@ public class ColdRead {
         return segment.get(ValueLayout.JAVA_BYTE, 0);
     }
 
-    /** Nothing in the cache. */
+    /** Not in the cache. */
     @Benchmark
     public byte cold() {
-        guard.cleanupMemory();
-        return guard.<Byte, RuntimeException>read("name", ColdRead::first);
+        if (next == names.length) {
+            guard.cleanupMemory();
+            next = 0;
+        }
+        return guard.<Byte, RuntimeException>read(names[next++], ColdRead::first);
     }
 
     /** The same cipher, locked memory and Base64, but no lock, no counter, and no cache. */

@@ -50,19 +50,20 @@ public final class Scale {
     }
 
     private void run(MemGuard guard) throws Exception {
-        long heapBefore = usedHeap();
+        long heapBefore;
         var reader = new Reader(guard);
         try (var arena = Arena.ofConfined()) {
             var value = arena.allocate(SIZE);
             fill(guard, value, 0, FEW);
             reads("few", guard, FEW, READS);
             reads("few", guard, FEW, READS); // compiled by now
+            heapBefore = usedHeap(); // With all classes that it takes.
             reader.start();
             fill(guard, value, FEW, names.length);
         }
         print("reader.longest.wait.filling", reader.longest() / 1e6, "ms");
         reader.pause();
-        print("heap.per.secret", (double) (usedHeap() - heapBefore) / names.length, "B");
+        print("heap.per.secret", (double) (usedHeap() - heapBefore) / (names.length - FEW), "B");
         var usage = guard.memoryUsage();
         print("items", usage.items(), "secrets");
         print("native.per.secret", (double) usage.sealedBytes() / names.length, "B");

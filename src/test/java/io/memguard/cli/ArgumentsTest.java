@@ -42,6 +42,20 @@ class ArgumentsTest {
     }
 
     @Test
+    void aPathThatTheLocaleCanNotExpressIsAnErrorThatSaysSo() throws Exception {
+        for (String keys :
+                List.of("software:/\u00e9", "sunpkcs11:/\u00e9", "pkcs11:?module-path=/x&pin-source=file:/%C3%A9")) {
+            assertError(19, "LC_ALL=C.UTF-8", store.shell("LC_ALL=C memguard list '--keys=" + keys + "'"));
+        }
+        assertError(19, "LC_ALL=C.UTF-8", store.shell("MEMGUARD_DIR=/\u00e9 LC_ALL=C memguard list"));
+    }
+
+    @Test
+    void aConfigurationWithoutAnEndIsNotRead() throws Exception {
+        assertError(19, "not a regular file", store.run("list", "--keys=sunpkcs11:/dev/zero", "--pin-fd=0"));
+    }
+
+    @Test
     void namesThatMeanSomethingElsewhereAreNames() throws Exception {
         var names = List.of("--help", "-0", "@" + store.passphrase(), "list", "store", "${HOME}");
         for (String name : names) {

@@ -46,6 +46,11 @@ record Expectation(Map<String, Long> done, @Nullable Step under) {
             try (Stream<Path> files = Files.list(directory.resolve("memguard_secure"))) {
                 assertTrue(files.noneMatch(file -> file.getFileName().toString().startsWith(".tmp_")), "left-overs");
             }
+            if (under != null && under.kind() == Step.Kind.ROTATE) {
+                guard.rotate((files, total) -> {}); // Goes on where it was, or begins another one.
+                guard.cleanupMemory();
+                there.forEach(name -> assertTrue(check(guard, name), name));
+            }
             for (String name : List.of("a", "probe")) {
                 try (var value = Secrets.random(50, 7)) {
                     guard.store(name, value);

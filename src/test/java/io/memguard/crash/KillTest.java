@@ -21,7 +21,7 @@ class KillTest {
     Path work = Path.of("");
 
     @ParameterizedTest
-    @ValueSource(strings = {"fixed", "software"})
+    @ValueSource(strings = {"numbered", "software"})
     void aKilledWorkerLosesNothing(String provider) throws Exception {
         long seed = Secrets.seed();
         long calls = Recording.make(work, provider, seed, 0).calls();

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * leave, and the store opened from it. More random steps by {@code -Dcrash.steps=}.
  */
 class PowerCutTest {
-    private static final int STEPS = Integer.getInteger("crash.steps", 150);
+    private static final int STEPS = Integer.getInteger("crash.steps", 15);
 
     private Path work = Path.of("");
 
@@ -52,10 +52,10 @@ class PowerCutTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"fixed", "software"})
+    @ValueSource(strings = {"numbered", "software"})
     void noKillAndNoPowerCutLosesOrInventsAnything(String provider) throws Exception {
         long seed = Secrets.seed();
-        int steps = provider.equals("fixed") ? STEPS : STEPS / 150;
+        int steps = provider.equals("numbered") ? STEPS : STEPS / 15;
         var recording = Recording.make(work, provider, seed, steps);
         var failures = new ArrayList<String>();
         int states = play(recording, 0, Step.scenario(seed, steps), provider, seed, failures, 10);
@@ -69,12 +69,12 @@ class PowerCutTest {
     void everyMissingSyncOfAWriteIsSeen() throws Exception {
         long seed = Secrets.seed();
         var steps = Step.scenario(seed, 0);
-        var recording = Recording.make(work, "fixed", seed, 0);
+        var recording = Recording.make(work, "numbered", seed, 0);
         int dropped = 0;
         for (int i = 0; !isDone(3, recording.events().get(i)); i++) {
             if (recording.events().get(i).getFirst().equals("sync")) {
                 var failures = new ArrayList<String>();
-                play(recording.without(i), i, steps, "fixed", seed, failures, 1);
+                play(recording.without(i), i, steps, "numbered", seed, failures, 1);
                 assertFalse(
                         failures.isEmpty(),
                         "nobody misses " + recording.events().get(i));
@@ -99,7 +99,7 @@ class PowerCutTest {
             List<String> failures,
             int enough)
             throws IOException {
-        var disk = new Disk(recording.root(), provider.equals("fixed") ? 64 : 2, seed);
+        var disk = new Disk(recording.root(), provider.equals("numbered") ? 32 : 2, seed);
         int finished = 0;
         int begun = 0;
         int states = 0;

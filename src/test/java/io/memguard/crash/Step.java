@@ -17,6 +17,7 @@ record Step(Kind kind, String name, long value) {
         CLOSE,
         STORE,
         DELETE,
+        ROTATE,
         CLEANUP
     }
 
@@ -34,7 +35,7 @@ record Step(Kind kind, String name, long value) {
             case STORE -> after.put(name, value);
             case DELETE -> after.remove(name);
             case CLEANUP -> after.clear();
-            case OPEN, CLOSE -> {}
+            case OPEN, CLOSE, ROTATE -> {}
         }
         return after;
     }
@@ -54,18 +55,21 @@ record Step(Kind kind, String name, long value) {
         steps.add(store("b", numbers));
         steps.add(new Step(Kind.DELETE, "a", 0));
         steps.add(store("a", numbers));
+        steps.add(of(Kind.ROTATE));
         for (int i = 0; i < random; i++) {
             String name = NAMES.get(numbers.nextInt(NAMES.size()));
-            switch (numbers.nextInt(8)) {
+            switch (numbers.nextInt(9)) {
                 case 0 -> {
                     steps.add(of(Kind.CLOSE));
                     steps.add(of(Kind.OPEN));
                 }
+                case 3 -> steps.add(of(Kind.ROTATE));
                 case 1, 2 -> steps.add(new Step(Kind.DELETE, name, 0));
                 default -> steps.add(store(name, numbers));
             }
         }
         steps.add(store("c", numbers));
+        steps.add(of(Kind.ROTATE));
         steps.add(of(Kind.CLEANUP));
         steps.add(of(Kind.CLOSE));
         steps.add(of(Kind.OPEN));

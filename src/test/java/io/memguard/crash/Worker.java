@@ -1,6 +1,5 @@
 package io.memguard.crash;
 
-import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyProvider;
@@ -18,8 +17,8 @@ final class Worker {
 
     /** Both kinds of provider, as cheap as they can be. */
     static KeyProvider keys(String provider) {
-        if (provider.equals("fixed")) {
-            return new FixedKeys(1);
+        if (provider.equals("numbered")) {
+            return new NumberedKeys();
         }
         var passphrase = SecretSources.buffer(Secrets.text("correct horse"));
         return SoftwareKeys.passphrase(passphrase).cost(1, 8 << 20);
@@ -42,6 +41,7 @@ final class Worker {
             case OPEN -> guard = MemGuard.at(directory).keys(keys(provider)).open();
             case CLOSE -> guard().close();
             case DELETE -> guard().delete(step.name());
+            case ROTATE -> guard().rotate((done, total) -> {});
             case CLEANUP -> guard().cleanupAll();
             case STORE -> {
                 try (var value = Secrets.random(Step.size(step.value()), step.value())) {

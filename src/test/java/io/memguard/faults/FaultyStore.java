@@ -6,6 +6,7 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
 import io.memguard.crash.Filetrace;
+import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -58,6 +59,7 @@ final class FaultyStore {
         var store = new FaultyStore(Path.of(arguments[0]));
         store.run();
         store.neverWithoutSync();
+        store.neverWithoutKey();
         System.out.println(store.tries + " runs with " + store.trace.faults() + " failed calls, " + store.bad + " bad");
         System.exit(store.bad == 0 ? 0 : 1);
     }
@@ -117,6 +119,41 @@ final class FaultyStore {
             trace.fault(0, 0, 0);
             change.run();
         }
+    }
+
+    /** A clean-up that failed half-way leaves a store that still opens, as long as it has its metadata. */
+    private void neverWithoutKey() {
+        for (String error : List.of("EIO", "EACCES")) {
+            boolean hit = true;
+            for (long call = 1; hit; call++) {
+                Path directory = root.resolve("key-" + error + call);
+                try (var owner = openWithPassphrase(directory);
+                        var value = Secrets.text("old")) {
+                    owner.store("a", value);
+                    trace.fault(call, 1, ERRORS.get(error));
+                    owner.cleanupAll();
+                } catch (MemGuardException e) {
+                    require(ErrorCode.CLEANUP_FAILED, e.code());
+                }
+                hit = !trace.failedKind().isEmpty();
+                trace.fault(0, 0, 0);
+                tries++;
+                try (var owner = openWithPassphrase(directory);
+                        var value = Secrets.text("new")) {
+                    owner.store("b", value);
+                    require("new", owner.<String, RuntimeException>read("b", Secrets::text));
+                    owner.cleanupAll();
+                } catch (MemGuardException e) {
+                    bad++;
+                    System.out.println("BAD after a clean-up with " + error + " at call " + call + ": " + e);
+                }
+            }
+        }
+    }
+
+    private static MemGuard openWithPassphrase(Path directory) {
+        var keys = SoftwareKeys.passphrase(() -> Secrets.text("correct horse")).cost(1, 8 << 20);
+        return MemGuard.at(directory).keys(keys).open();
     }
 
     private void tryAll(Operation operation) {

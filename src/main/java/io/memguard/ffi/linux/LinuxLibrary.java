@@ -194,6 +194,15 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int MADV_DONTDUMP() {
         return MADV_DONTDUMP;
     }
+    private static final int PR_GET_DUMPABLE = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * #define PR_GET_DUMPABLE 3
+     * }
+     */
+    public static int PR_GET_DUMPABLE() {
+        return PR_GET_DUMPABLE;
+    }
     private static final int ICANON = (int)2L;
     /**
      * {@snippet lang=c :
@@ -437,6 +446,64 @@ public class LinuxLibrary extends LinuxLibrary$shared {
             } catch (Throwable ex$) {
                throw new AssertionError("should not reach here", ex$);
             }
+        }
+    }
+
+    private static class gnu_get_libc_version {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            LinuxLibrary.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gnu_get_libc_version").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * extern const char *gnu_get_libc_version()
+     * }
+     */
+    public static FunctionDescriptor gnu_get_libc_version$descriptor() {
+        return gnu_get_libc_version.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * extern const char *gnu_get_libc_version()
+     * }
+     */
+    public static MethodHandle gnu_get_libc_version$handle() {
+        return gnu_get_libc_version.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * extern const char *gnu_get_libc_version()
+     * }
+     */
+    public static MemorySegment gnu_get_libc_version$address() {
+        return gnu_get_libc_version.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * extern const char *gnu_get_libc_version()
+     * }
+     */
+    public static MemorySegment gnu_get_libc_version() {
+        var mh$ = gnu_get_libc_version.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gnu_get_libc_version");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
         }
     }
 

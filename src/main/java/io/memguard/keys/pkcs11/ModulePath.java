@@ -2,6 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -28,7 +29,7 @@ final class ModulePath {
     static Path of(Pkcs11Uri uri) {
         Optional<String> path = uri.get("module-path");
         if (path.isPresent()) {
-            Path file = Path.of(path.get());
+            Path file = UserFile.path(path.get());
             if (!file.isAbsolute()) {
                 throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "module-path is an absolute path");
             }

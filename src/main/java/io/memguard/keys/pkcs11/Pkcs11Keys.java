@@ -13,6 +13,7 @@ import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.memory.Sodium;
+import io.memguard.os.UserFile;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.util.Map;
@@ -101,7 +102,7 @@ public final class Pkcs11Keys implements KeyProvider {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS, "pin-source is file:/absolute/path; nothing else is run or read");
             }
-            return SecretSources.file(Path.of(path));
+            return SecretSources.file(UserFile.path(path));
         });
     }
 

@@ -2,6 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import static io.memguard.ffi.pkcs11.Pkcs11Library.CKF_USER_PIN_COUNT_LOW;
 
+import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
@@ -36,7 +37,7 @@ final class RefusedPins {
     private static final int HASH = 32;
     private static final int SIZE = SALT + HASH + 1;
     private static final int PASSES = 3;
-    private static final long MEMORY_BYTES = 64 << 20;
+    private static final long MEMORY_BYTES = 16 << 20;
 
     private final TokenInfo token;
     private final Path directory;
@@ -72,7 +73,7 @@ final class RefusedPins {
             return content.length == SIZE
                     && !(counted && !token.has(CKF_USER_PIN_COUNT_LOW())) // The token's own count has begun anew.
                     && MessageDigest.isEqual(Arrays.copyOfRange(content, SALT, SALT + HASH), hash(pin, content));
-        } catch (IOException e) {
+        } catch (IOException | MemGuardException e) {
             return false;
         }
     }
@@ -98,7 +99,7 @@ final class RefusedPins {
                 Files.write(temporary, content);
                 Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
             }
-        } catch (IOException e) {
+        } catch (IOException | MemGuardException e) {
             LOG.log(System.Logger.Level.DEBUG, "no refused PIN is remembered in {0}", directory);
         }
     }

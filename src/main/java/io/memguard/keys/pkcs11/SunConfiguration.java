@@ -2,9 +2,12 @@ package io.memguard.keys.pkcs11;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.os.UserFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -17,18 +20,15 @@ record SunConfiguration(Path library, Optional<Long> slot, Optional<Integer> slo
 
     static SunConfiguration read(Path file) {
         try {
-            if (Files.size(file) > MAX_SIZE) {
-                throw bad(file, "it is too long");
-            }
             Optional<Path> library = Optional.empty();
             Optional<Long> slot = Optional.empty();
             Optional<Integer> index = Optional.empty();
-            for (String line : Files.readAllLines(file)) {
+            for (String line : text(UserFile.read(file, MAX_SIZE)).lines().toList()) {
                 Matcher matcher = LINE.matcher(line.strip());
                 if (matcher.matches()) {
                     String value = matcher.group(2);
                     switch (matcher.group(1)) {
-                        case "library" -> library = Optional.of(Path.of(value));
+                        case "library" -> library = Optional.of(UserFile.path(value));
                         case "slot" -> slot = Optional.of(Long.decode(value));
                         default -> index = Optional.of(Integer.valueOf(value));
                     }
@@ -38,8 +38,21 @@ record SunConfiguration(Path library, Optional<Long> slot, Optional<Integer> slo
                 throw bad(file, "it has no line 'library = /path'");
             }
             return new SunConfiguration(library.get(), slot, index);
-        } catch (IOException | NumberFormatException e) {
-            throw bad(file, String.valueOf(e.getMessage()));
+        } catch (NumberFormatException e) {
+            throw bad(file, "its slot is not a number");
+        } catch (IOException e) {
+            throw bad(file, e instanceof NoSuchFileException ? "it is not there" : String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static String text(byte[] bytes) throws IOException {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new IOException("it is not UTF-8", e);
         }
     }
 

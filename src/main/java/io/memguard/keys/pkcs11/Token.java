@@ -65,7 +65,10 @@ final class Token implements AutoCloseable {
             token.login();
             return token;
         } catch (Throwable failure) {
-            token.pool.leave();
+            module.use(() -> {
+                token.pool.leave();
+                return true;
+            });
             throw failure;
         }
     }

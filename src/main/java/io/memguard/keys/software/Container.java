@@ -10,6 +10,7 @@ import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.security.KeyStore;
 import java.security.Provider;
+import java.util.Arrays;
 import java.util.Optional;
 import org.bouncycastle.crypto.util.PBKDF2Config;
 import org.bouncycastle.jcajce.BCFKSLoadStoreParameter;
@@ -50,6 +51,22 @@ final class Container {
         } catch (GeneralSecurityException | IOException e) {
             throw new MemGuardException(ErrorCode.SECURITY_ERROR, "the keystore's container could not be made", e);
         }
+    }
+
+    /**
+     * Begins to load the classes that {@link #read} needs, while the passphrase is stretched: the JVM verifies the
+     * signatures of Bouncy Castle's jar first, which takes about as long.
+     */
+    static void loadClasses(byte[] container) {
+        Thread.ofPlatform().daemon().name("memguard-classes").start(() -> {
+            try {
+                new LightContainer(new char[0])
+                        .read(container, ALIAS)
+                        .ifPresent(wrapped -> Arrays.fill(wrapped, (byte) 0));
+            } catch (IOException | RuntimeException e) {
+                // As expected without the password; what is wrong with the container, read() says.
+            }
+        });
     }
 
     /** The wrapped key in a container. */

@@ -13,6 +13,7 @@ import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
+import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -84,7 +85,7 @@ public final class SoftwareKeys implements KeyProvider {
         String suffix = store.existing() ? "-" + HexFormat.of().formatHex(Sodium.random(4)) : "";
         Path file = containerOf(store, suffix);
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-            if (container != null) {
+            if (container != null || Files.exists(aside(file), LinkOption.NOFOLLOW_LINKS)) {
                 throw exists(file);
             }
             // In a folder without data and metadata: left by somebody who was killed while he made or removed a store.
@@ -131,6 +132,7 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
+        Container.loadClasses(bytes);
         try (var master = master(salt, recorded, store);
                 var kek = master.kek()) {
             requirePassphrase(check, master.check());
@@ -235,10 +237,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     private static byte[] read(Path file) {
         try {
-            if (Files.size(file) > CONTAINER_LIMIT) {
-                throw Container.replaced(file, null);
-            }
-            return Files.readAllBytes(file);
+            return UserFile.read(file, CONTAINER_LIMIT);
         } catch (java.nio.file.NoSuchFileException e) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,

@@ -2,6 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
+import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * happens to its token meanwhile is the business of the test that started it.
  */
 final class TokenService {
+    private static final int VALUES = 64;
+
     private final Path directory;
     private @Nullable MemGuard guard;
 
@@ -111,9 +114,12 @@ final class TokenService {
         use.with((java.security.AuthProvider) provider);
     }
 
-    /** Each thread stores, and reads cold and hot, values of its own. */
+    /** Each thread stores and reads under a name of its own; a locked buffer for each of 10,000 would not fit the usual limit. */
     private String threads(String kind, int threads, int rounds) throws InterruptedException {
         var failures = new AtomicInteger();
+        var values = IntStream.range(0, VALUES)
+                .mapToObj(seed -> Secrets.random(64, seed))
+                .toList();
         try (var pool = kind.equals("virtual")
                 ? Executors.newVirtualThreadPerTaskExecutor()
                 : Executors.newFixedThreadPool(threads)) {
@@ -121,10 +127,8 @@ final class TokenService {
                     .forEach(number -> pool.execute(() -> {
                         try {
                             for (int round = 0; round < rounds; round++) {
-                                long seed = number * 31L + round;
-                                try (var value = Secrets.random(64, seed)) {
-                                    guard().store("thread " + number, value);
-                                }
+                                int seed = (number + round) % VALUES;
+                                guard().store("thread " + number, values.get(seed));
                                 byte[] read = guard().read(
                                                 "thread " + number,
                                                 s -> s.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
@@ -138,6 +142,7 @@ final class TokenService {
                         }
                     }));
         }
+        values.forEach(SecretBuffer::close);
         return failures.get() == 0 ? "ok" : failures.get() + " threads failed";
     }
 }

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Fuzzes the exports with libFuzzer, from the seeds on, under AddressSanitizer where the toolchain has its runtime; what is
+# new to it stays in ../target/fuzz.
+# usage: run.sh [SECONDS]      ../build.sh must have run once; needs a C++ compiler
+set -euo pipefail
+cd "$(dirname "$0")"
+seconds=${1:-10}
+kept=../target/fuzz
+mkdir -p "$kept/corpus"
+features=()
+if compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; then features=(--features asan); fi
+# With the library's folder: what both need is built once.
+cargo build --release --locked --quiet --target-dir ../target "${features[@]}"
+log=$kept/log
+if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
+  -timeout=20 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
+  tail -n 60 "$log" >&2
+  exit 1
+fi
+awk -v seconds="$seconds" -v with="${features:+ with AddressSanitizer}" '
+  match($0, /cov: [0-9]+ ft: [0-9]+/) { split(substr($0, RSTART, RLENGTH), cover, " ") }
+  /number_of_executed_units/ { inputs = $2 }
+  END { printf "calls: %d inputs in %d s%s, %d edges, %d features\n", inputs, seconds, with, cover[2], cover[4]; exit inputs < 100 }' "$log"

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The tests of memory and threads under AddressSanitizer. Left out are those that count memory or locked pages, which the
+# sanitizer takes and does not lock. ThreadSanitizer is of no use here: it needs a standard library that is built with it.
+# usage: sanitize.sh      build.sh must have run once
+set -euo pipefail
+cd "$(dirname "$0")"
+unset CARGO_TARGET_DIR
+if ! compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; then
+  echo "NOT SANITIZED: this toolchain has no AddressSanitizer (those of rustup have)"
+  exit 0
+fi
+ASAN_OPTIONS=handle_segv=0 cargo test --release --locked --quiet --features asan --lib --test aead --test cache --test calls --test concurrency \
+  --test lifetimes --test windows -- --skip take_at_most_160_bytes --skip memory_of_removed_values

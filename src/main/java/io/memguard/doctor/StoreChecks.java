@@ -1,0 +1,107 @@
+package io.memguard.doctor;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.OpenMode;
+import io.memguard.Progress;
+import io.memguard.keys.KeyProvider;
+import io.memguard.memory.NativeLibraries;
+import io.memguard.store.SecretStore;
+import io.memguard.store.StoreInfo;
+import io.memguard.store.StoreOpener;
+import io.memguard.store.Verification;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** A store: its folder, its key, and on demand each of its files. */
+final class StoreChecks {
+    private static final int SHOWN = 5; // The others are counted.
+
+    private StoreChecks() {}
+
+    static List<Finding> all(Path directory, KeyProvider provider, Optional<Progress> verify) {
+        var findings = new ArrayList<Finding>();
+        try {
+            Optional<StoreInfo> info = StoreOpener.describe(directory);
+            if (info.isEmpty()) {
+                return List.of(
+                        Finding.advice("store", "there is none in " + directory, "memguard init --dir " + directory));
+            }
+            findings.add(Finding.ok("store", describe(directory, info.get())));
+            findings.add(permissions(directory));
+        } catch (MemGuardException e) {
+            return List.of(Finding.of(Finding.Level.PROBLEM, "store", e));
+        }
+        if (NativeLibraries.isLoaded()) {
+            open(directory, provider, verify, findings);
+        } else {
+            findings.add(
+                    Finding.problem("key", "not tried without the native library", "mend the native library first"));
+        }
+        return findings;
+    }
+
+    private static String describe(Path directory, StoreInfo info) {
+        return directory + ": format " + info.formatVersion() + ", id " + info.storeId() + ", key with "
+                + info.keys().provider() + " (" + info.keys().mode().name().toLowerCase(Locale.ROOT) + ")";
+    }
+
+    private static Finding permissions(Path directory) {
+        try {
+            StoreOpener.requireSafe(directory);
+            return Finding.ok("store permissions", "its owner's only");
+        } catch (MemGuardException e) {
+            return Finding.of(Finding.Level.PROBLEM, "store permissions", e);
+        }
+    }
+
+    private static void open(Path directory, KeyProvider provider, Optional<Progress> verify, List<Finding> findings) {
+        try (SecretStore store = StoreOpener.open(directory, OpenMode.EXISTING, provider)) {
+            Verification verification = store.verification();
+            findings.add(
+                    verification.roundTrip()
+                            ? Finding.ok("key", "opened; 32 random bytes sealed and opened under it")
+                            : Finding.problem(
+                                    "key",
+                                    "what it seals does not come back",
+                                    "don't store anything; have the token or the machine looked at"));
+            verify.ifPresent(progress -> findings.addAll(files(verification.run(progress))));
+        } catch (MemGuardException e) {
+            boolean notAsked = e.code() == ErrorCode.INVALID_ARGUMENTS; // For instance no terminal for the passphrase.
+            findings.add(Finding.of(notAsked ? Finding.Level.ADVICE : Finding.Level.PROBLEM, "key", e));
+        }
+    }
+
+    private static List<Finding> files(Verification.Result result) {
+        var findings = new ArrayList<Finding>();
+        if (!result.damaged().isEmpty()) {
+            findings.add(Finding.problem(
+                    "store files",
+                    "damaged: " + some(result.damaged(), result.files()),
+                    "restore these files from a backup of this store, or store the secrets again"));
+        }
+        if (!result.nameless().isEmpty()) {
+            findings.add(Finding.problem(
+                    "store files",
+                    "values without a name: " + some(result.nameless(), result.files()),
+                    "restore the .name files from a backup of this store, or store the secrets again"));
+        }
+        if (!result.exposed().isEmpty()) {
+            findings.add(Finding.advice(
+                    "store files",
+                    "readable for others, were it not for the folder: " + some(result.exposed(), result.files()),
+                    "chmod 600 those files"));
+        }
+        return findings.isEmpty()
+                ? List.of(Finding.ok("store files", "all " + result.files() + " verified"))
+                : findings;
+    }
+
+    private static String some(List<String> files, long all) {
+        String shown = String.join(", ", files.subList(0, Math.min(SHOWN, files.size())));
+        return files.size() + " of " + all + " files (" + shown + (files.size() > SHOWN ? ", …)" : ")");
+    }
+}

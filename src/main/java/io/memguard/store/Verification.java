@@ -1,0 +1,124 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.Progress;
+import io.memguard.SecretBuffer;
+import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.Sodium;
+import io.memguard.os.SmallFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+
+/** Opens every file of a store, while other processes read and write. Changes nothing; plaintext lies in windows only. */
+public final class Verification {
+    private final StoreLayout layout;
+    private final CurrentKeys keys;
+    private final StoreLocks locks;
+
+    Verification(StoreLayout layout, CurrentKeys keys, StoreLocks locks) {
+        this.layout = layout;
+        this.keys = keys;
+        this.locks = locks;
+    }
+
+    /**
+     * What was found; names of files, which say nothing of the secrets.
+     *
+     * @param files that were opened: values and names
+     * @param damaged whose content is not what was stored, or can't be read
+     * @param nameless values whose name is missing, so that {@code list} leaves them out
+     * @param exposed that others than the owner may read or write, as far as the folder lets them
+     */
+    public record Result(long files, List<String> damaged, List<String> nameless, List<String> exposed) {}
+
+    /** Whether random bytes sealed under the store's key come back. */
+    public boolean roundTrip() {
+        byte[] place = Sodium.random(32);
+        try (var plaintext = SecretBuffer.allocate(32)) {
+            return plaintext.<Boolean, RuntimeException>write(random -> {
+                Sodium.random(random);
+                byte[] sealed = keys.get().writing().seal(FileSeal.Purpose.VALUE, place, random);
+                var opened = keys.get()
+                        .<Boolean, RuntimeException>open(
+                                FileSeal.Purpose.VALUE, place, sealed, text -> GuardedMemory.equal(text, random));
+                return Boolean.TRUE.equals(opened.result());
+            });
+        }
+    }
+
+    /** Opens all files; {@code progress} counts them. */
+    public Result run(Progress progress) {
+        try {
+            List<String> files = StoreDirectory.list(
+                    layout.directory(), name -> StoreLayout.hex(name).isPresent());
+            files.sort(null); // A value and its name lie beside each other.
+            var result = new Result(files.size(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+            progress.at(0, files.size());
+            for (int i = 0; i < files.size(); i++) {
+                look(files.get(i), result);
+                progress.at(i + 1, files.size());
+            }
+            return result;
+        } catch (IOException e) {
+            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be verified", e);
+        }
+    }
+
+    private void look(String file, Result result) {
+        Path path = layout.directory().resolve(file);
+        try {
+            if (!isAuthentic(file)) {
+                result.damaged().add(file);
+            }
+            if (isExposed(path)) {
+                result.exposed().add(file);
+            }
+            String hash = StoreLayout.hex(file).orElseThrow();
+            if (StoreLayout.isValue(file)
+                    && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)
+                    && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                result.nameless().add(file);
+            }
+        } catch (NoSuchFileException e) {
+            // Deleted meanwhile.
+        } catch (IOException e) {
+            result.damaged().add(file);
+        }
+    }
+
+    private static boolean isExposed(Path path) throws IOException {
+        String permissions =
+                PosixFilePermissions.toString(Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS));
+        return !permissions.endsWith("------");
+    }
+
+    private boolean isAuthentic(String file) throws IOException {
+        String hash = StoreLayout.hex(file).orElseThrow();
+        var purpose = StoreLayout.isValue(file) ? FileSeal.Purpose.VALUE : FileSeal.Purpose.NAME;
+        while (true) {
+            Keyring tried = keys.known();
+            Optional<byte[]> content = locks.locked(
+                    StoreLayout.stripeOfHex(hash),
+                    () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
+            if (content.isEmpty()) {
+                return true; // Deleted meanwhile.
+            }
+            byte[] sealed = FileSeal.decode(content.get());
+            if (tried.<Boolean, RuntimeException>open(purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
+                    .authentic()) {
+                return true;
+            }
+            if (keys.get().epoch() == tried.epoch()) {
+                return false;
+            }
+        }
+    }
+}

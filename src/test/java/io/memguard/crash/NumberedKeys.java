@@ -1,0 +1,44 @@
+package io.memguard.crash;
+
+import io.memguard.Secrets;
+import io.memguard.keys.KeyMode;
+import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
+import io.memguard.keys.NewKey;
+import io.memguard.keys.StoreContext;
+import io.memguard.keys.StoreKey;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** A provider whose keys follow from a number in the record: another one at each rotation, and as cheap as can be. */
+public final class NumberedKeys implements KeyProvider {
+    private static final String NUMBER = "number";
+
+    @Override
+    public String type() {
+        return "numbered";
+    }
+
+    @Override
+    public NewKey create(StoreContext store) {
+        long number = ThreadLocalRandom.current().nextLong();
+        return new NewKey(key(number), new KeyRecord(type(), KeyMode.ENVELOPE, Map.of(NUMBER, Long.toString(number))));
+    }
+
+    @Override
+    public StoreKey open(StoreContext store, KeyRecord record) {
+        return key(Long.parseLong(record.parameters().get(NUMBER)));
+    }
+
+    private static StoreKey key(long number) {
+        try (var key = Secrets.random(32, number)) {
+            return StoreKey.aes256Gcm(key);
+        }
+    }
+
+    @Override
+    public void erase(StoreContext store, KeyRecord record) {}
+
+    @Override
+    public void close() {}
+}

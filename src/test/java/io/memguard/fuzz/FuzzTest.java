@@ -1,0 +1,92 @@
+package io.memguard.fuzz;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.cli.CommandLineFuzzer;
+import io.memguard.keys.pkcs11.Pkcs11UriFuzzer;
+import io.memguard.keys.pkcs11.SunConfigurationFuzzer;
+import io.memguard.keys.software.ContainerFuzzer;
+import io.memguard.store.MetadataFuzzer;
+import io.memguard.store.NameFileFuzzer;
+import io.memguard.store.ValueFileFuzzer;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Hostile input at each parser: coverage-guided fuzzing by Jazzer, from the seeds in {@code src/test/resources/fuzz}.
+ * {@code -Dfuzz.seconds=} sets how long each runs; as many run at once as there are processors.
+ */
+class FuzzTest {
+    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
+    private static final Pattern INPUTS = Pattern.compile("stat::number_of_executed_units: *(\\d+)");
+    private static final Pattern COVERAGE = Pattern.compile("cov: (\\d+) ft: (\\d+)(?![\\s\\S]*cov: )");
+
+    @TempDir
+    static Path temporary;
+
+    private static ExecutorService processors;
+    private static Map<Class<?>, Future<Fuzzing.Result>> running;
+
+    static Stream<Class<?>> fuzzers() {
+        return Stream.of(
+                ValueFileFuzzer.class,
+                NameFileFuzzer.class,
+                MetadataFuzzer.class,
+                ContainerFuzzer.class,
+                Pkcs11UriFuzzer.class,
+                SunConfigurationFuzzer.class,
+                CommandLineFuzzer.class);
+    }
+
+    @BeforeAll
+    static void start() {
+        processors = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+        running = fuzzers()
+                .collect(Collectors.toMap(
+                        Function.identity(),
+                        fuzzer -> processors.submit(
+                                (Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
+    }
+
+    private static Fuzzing.Result run(Fuzzing fuzzing) throws Exception {
+        var replayed = fuzzing.replay();
+        return replayed.status() == 0 ? fuzzing.fuzz(SECONDS) : replayed;
+    }
+
+    @AfterAll
+    static void stop() {
+        processors.shutdownNow();
+    }
+
+    @ParameterizedTest
+    @MethodSource("fuzzers")
+    void anyInputIsTakenForWhatItIsOrRefused(Class<?> fuzzer) throws Exception {
+        var result = running.get(fuzzer).get();
+        assertEquals(0, result.status(), result.text());
+        assertTrue(Long.parseLong(number(INPUTS, result.text()).getFirst()) > 100, result.text());
+        var coverage = number(COVERAGE, result.text());
+        System.out.println(
+                fuzzer.getSimpleName() + ": " + number(INPUTS, result.text()).getFirst() + " inputs in " + SECONDS
+                        + " s, " + coverage.getFirst() + " edges, " + coverage.getLast() + " features");
+    }
+
+    private static List<String> number(Pattern pattern, String text) {
+        var matcher = pattern.matcher(text);
+        assertTrue(matcher.find(), text);
+        return List.of(matcher.group(1), matcher.group(matcher.groupCount()));
+    }
+}
