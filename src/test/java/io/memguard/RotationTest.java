@@ -241,6 +241,41 @@ class RotationTest {
         }
     }
 
+    @Test
+    void aReaderThatIsSlowOutlivesManyChangesOfTheKey() throws Exception {
+        try (var guard = open(software("one"));
+                var other = open(software("one"))) {
+            fill(guard, 2);
+            var stop = new AtomicBoolean();
+            var failure = new AtomicReference<Throwable>();
+            var threads = new ArrayList<Thread>();
+            for (int t = 0; t < 4; t++) { // More than there are cores: some of them always wait in the midst of a read.
+                int number = t % 2;
+                threads.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        while (!stop.get()) {
+                            other.cleanupMemory();
+                            assertHolds(other, "name " + number, number);
+                            other.list();
+                        }
+                    } catch (Throwable e) {
+                        failure.compareAndSet(null, e);
+                    }
+                }));
+            }
+            for (int i = 0; i < 60 && failure.get() == null; i++) {
+                guard.rotate(SILENT);
+            }
+            stop.set(true);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            if (failure.get() != null) {
+                throw new AssertionError(failure.get());
+            }
+        }
+    }
+
     /** Stops it from inside, as a kill would, but that the process lives. */
     private static final class Stopped extends RuntimeException {
         private static final long serialVersionUID = 1;

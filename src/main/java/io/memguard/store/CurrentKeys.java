@@ -9,42 +9,108 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The keys of an open store as they are now: read again whenever any process has changed them. Thread-safe. */
+/**
+ * The keys of an open store as they are now: read again whenever any process has changed them. Whoever works with them
+ * holds a lease: keys that were replaced are wiped when the last lease on them ends. Thread-safe.
+ */
 final class CurrentKeys implements AutoCloseable {
     private final KeyLoader loader;
     private final Generations generations;
     private final ReentrantLock loading = new ReentrantLock();
-    private final List<StoreKey> retired = new ArrayList<>();
-    private volatile Keyring keys;
-    private boolean closed;
+    private final List<Leased> replaced = new ArrayList<>();
+    private volatile Leased now;
+    private volatile boolean closed;
 
     CurrentKeys(KeyLoader loader, Generations generations, Keyring keys) {
         this.loader = loader;
         this.generations = generations;
-        this.keys = keys;
+        this.now = new Leased(keys);
     }
 
-    /** As they were last seen. */
-    Keyring known() {
-        return keys;
+    /** Keys, and how many are at work with them. */
+    private static final class Leased {
+        final Keyring keys;
+        final AtomicInteger users = new AtomicInteger();
+
+        Leased(Keyring keys) {
+            this.keys = keys;
+        }
+    }
+
+    /** The right to work with keys, until it is closed; they stay open so long, whatever takes their place. */
+    final class Lease implements AutoCloseable {
+        private final Leased leased;
+
+        private Lease(Leased leased) {
+            this.leased = leased;
+        }
+
+        Keyring keys() {
+            return leased.keys;
+        }
+
+        @Override
+        public void close() {
+            release(leased);
+        }
     }
 
     /**
-     * As they are now.
+     * The keys as they were last seen.
+     *
+     * @throws IllegalStateException where the store is closed
+     */
+    Lease known() {
+        while (true) {
+            Leased leased = now;
+            leased.users.incrementAndGet();
+            // Whoever replaces them looks at the users after that; whoever is one looks again here.
+            if (leased == now && !closed) {
+                return new Lease(leased);
+            }
+            release(leased);
+            requireOpen();
+        }
+    }
+
+    /**
+     * The keys as they are now.
      *
      * @throws MemGuardException KEY_INVALID where the store was removed, or has a key that can't be opened here
+     * @throws IllegalStateException where the store is closed
      */
-    Keyring get() throws MemGuardException {
-        Keyring seen = keys;
-        return generations.ofStore() == seen.epoch() ? seen : load(seen);
+    Lease get() throws MemGuardException {
+        update();
+        return known();
+    }
+
+    /** Reads the keys again where any process has changed them; errors as by {@link #get}. */
+    void update() throws MemGuardException {
+        Keyring seen = now.keys;
+        if (generations.ofStore() != seen.epoch()) {
+            load(seen);
+        }
+    }
+
+    /** Whether it has other keys than these now; they are read then. Errors as by {@link #get}. */
+    boolean isPast(Keyring used) throws MemGuardException {
+        update();
+        return now.keys.epoch() != used.epoch();
+    }
+
+    /** What the metadata said when it was last seen. */
+    Metadata metadata() {
+        return now.keys.metadata();
     }
 
     /** To be called under the lock of what is written. */
-    void requireStill(Keyring used) {
-        if (generations.ofStore() != used.epoch()) {
+    void requireStill(long epoch) {
+        if (generations.ofStore() != epoch) {
             throw new KeyChangedException();
         }
     }
@@ -53,18 +119,19 @@ final class CurrentKeys implements AutoCloseable {
         return loader;
     }
 
-    private Keyring load(Keyring seen) {
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("this MemGuard is closed");
+        }
+    }
+
+    private void load(Keyring seen) {
         loading.lock();
         try {
-            if (closed) {
-                throw new IllegalStateException("this MemGuard is closed");
+            requireOpen();
+            if (now.keys.epoch() == seen.epoch()) {
+                replace(load(seen, generations.ofStore(), seen));
             }
-            Keyring now = keys;
-            if (now.epoch() == seen.epoch()) {
-                now = load(seen, generations.ofStore(), seen);
-                replace(now);
-            }
-            return now;
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.KEY_INVALID, "the store's metadata can't be read", e);
         } finally {
@@ -82,31 +149,52 @@ final class CurrentKeys implements AutoCloseable {
         return loader.load(metadata.get(), epoch, reuse);
     }
 
-    /** Keys that are used no more stay open until the next change: somebody may be in the midst of a read with them. */
-    private void replace(Keyring now) {
-        retired.forEach(StoreKey::close);
-        retired.clear();
-        keys.keys().stream().filter(key -> !now.keys().contains(key)).forEach(retired::add);
-        keys = now;
+    private void replace(Keyring keys) {
+        synchronized (replaced) {
+            replaced.add(now);
+            now = new Leased(keys);
+        }
+        closeUnused();
+    }
+
+    private void release(Leased leased) {
+        if (leased.users.decrementAndGet() == 0 && (leased != now || closed)) {
+            closeUnused();
+        }
+    }
+
+    /** A key may be in several keyrings; it is closed when nobody has any of them. */
+    private void closeUnused() {
+        synchronized (replaced) {
+            var unused =
+                    replaced.stream().filter(leased -> leased.users.get() == 0).toList();
+            replaced.removeAll(unused);
+            var used = Stream.concat(replaced.stream(), closed ? Stream.empty() : Stream.of(now))
+                    .flatMap(leased -> leased.keys.keys().stream())
+                    .toList();
+            unused.stream()
+                    .flatMap(leased -> leased.keys.keys().stream())
+                    .filter(key -> !used.contains(key))
+                    .forEach(StoreKey::close);
+        }
     }
 
     /** Puts in place what this process has changed itself. */
-    void set(Keyring now) {
+    void set(Keyring keys) {
         loading.lock();
         try {
-            replace(now);
+            replace(keys);
         } finally {
             loading.unlock();
         }
     }
 
-    /** Opens other handles on the same keys, and closes those before. */
+    /** Opens other handles on the same keys. */
     void reopen() {
         loading.lock();
         try {
-            var before = keys;
-            keys = load(before, generations.ofStore(), null);
-            before.keys().forEach(StoreKey::close);
+            requireOpen();
+            replace(load(now.keys, generations.ofStore(), null));
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.KEY_INVALID, "the store's metadata can't be read", e);
         } finally {
@@ -116,7 +204,7 @@ final class CurrentKeys implements AutoCloseable {
 
     /** Removes what providers keep of the keys outside of the metadata. */
     void erase() {
-        Metadata metadata = keys.metadata();
+        Metadata metadata = metadata();
         var records = new ArrayList<KeyRecord>(List.of(metadata.keys()));
         metadata.next().map(Metadata.Next::keys).ifPresent(records::add);
         metadata.old().ifPresent(records::add);
@@ -131,13 +219,18 @@ final class CurrentKeys implements AutoCloseable {
         }
     }
 
+    /** No lease is given any more; what a running one holds is wiped when that ends. Idempotent. */
     @Override
     public void close() {
         loading.lock();
         try {
-            closed = true;
-            retired.forEach(StoreKey::close);
-            keys.keys().forEach(StoreKey::close);
+            if (!closed) {
+                closed = true;
+                synchronized (replaced) {
+                    replaced.add(now);
+                }
+                closeUnused();
+            }
         } finally {
             loading.unlock();
         }

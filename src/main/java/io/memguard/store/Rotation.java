@@ -64,11 +64,15 @@ public final class Rotation {
 
     private void begin(KeyProvider to) throws IOException {
         totals.setClear(false);
-        Keyring now = keys.get();
-        Metadata metadata = now.metadata();
-        if (metadata.next().isPresent()) {
-            return;
+        try (var lease = keys.get()) {
+            if (lease.keys().next() == null) {
+                begin(to, lease.keys());
+            }
         }
+    }
+
+    private void begin(KeyProvider to, Keyring now) throws IOException {
+        Metadata metadata = now.metadata();
         var context = keys.loader().context(metadata).ofExisting();
         NewKey made = to.create(context);
         if (made.record().equals(metadata.keys())) {
@@ -130,21 +134,26 @@ public final class Rotation {
                 .distinct()
                 .toArray();
         return locks.locked(stripes, () -> {
-            Keyring now = keys.get();
-            var files = new ArrayList<DurableGroup.NewFile>();
-            int damaged = 0;
-            for (String file : group) {
-                Path path = layout.directory().resolve(file);
-                Optional<byte[]> content = SmallFile.read(path, MAX_FILE);
-                if (content.isPresent()) {
-                    Optional<byte[]> anew = anew(now, file, FileSeal.decode(content.get()));
-                    damaged += anew.isPresent() ? 0 : 1;
-                    anew.filter(bytes -> bytes.length > 0).ifPresent(bytes -> files.add(file(path, file, bytes)));
-                }
+            try (var lease = keys.get()) {
+                return sealAnew(group, lease.keys());
             }
-            replace(files);
-            return damaged;
         });
+    }
+
+    private int sealAnew(List<String> group, Keyring now) throws IOException {
+        var files = new ArrayList<DurableGroup.NewFile>();
+        int damaged = 0;
+        for (String file : group) {
+            Path path = layout.directory().resolve(file);
+            Optional<byte[]> content = SmallFile.read(path, MAX_FILE);
+            if (content.isPresent()) {
+                Optional<byte[]> anew = anew(now, file, FileSeal.decode(content.get()));
+                damaged += anew.isPresent() ? 0 : 1;
+                anew.filter(bytes -> bytes.length > 0).ifPresent(bytes -> files.add(file(path, file, bytes)));
+            }
+        }
+        replace(files);
+        return damaged;
     }
 
     private static DurableGroup.NewFile file(Path path, String file, byte[] content) {
@@ -185,11 +194,13 @@ public final class Rotation {
     }
 
     private void arrive(KeyProvider to) throws IOException {
-        Keyring now = keys.get();
-        if (now.next() == null) {
-            return; // Another process has finished it.
+        try (var lease = keys.get()) {
+            Keyring now = lease.keys();
+            if (now.next() == null) {
+                return; // Another process has finished it.
+            }
+            publish(now.writing(), now.metadata().arrived(), now.next(), null);
         }
-        publish(now.writing(), now.metadata().arrived(), now.next(), null);
         KeyProvider from = keys.loader().provider();
         keys.loader().use(to);
         forgetOld(from);
@@ -204,15 +215,17 @@ public final class Rotation {
     }
 
     private void forgetOld(KeyProvider provider) throws IOException {
-        Keyring now = keys.get();
-        var old = now.metadata().old();
-        if (old.isPresent() && provider.opens(old.get().provider())) {
-            provider.erase(keys.loader().context(now.metadata()), old.get());
-            publish(
-                    new FileSeal(now.current(), now.metadata().storeId()),
-                    now.metadata().withoutOld(),
-                    now.current(),
-                    now.next());
+        try (var lease = keys.get()) {
+            Keyring now = lease.keys();
+            var old = now.metadata().old();
+            if (old.isPresent() && provider.opens(old.get().provider())) {
+                provider.erase(keys.loader().context(now.metadata()), old.get());
+                publish(
+                        new FileSeal(now.current(), now.metadata().storeId()),
+                        now.metadata().withoutOld(),
+                        now.current(),
+                        now.next());
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -57,7 +58,7 @@ public final class SecretStore implements AutoCloseable {
 
     /** What the metadata says. */
     public StoreInfo info() {
-        return StoreInfo.of(keys.known().metadata());
+        return StoreInfo.of(keys.metadata());
     }
 
     /** What changes the key of this store. */
@@ -103,12 +104,12 @@ public final class SecretStore implements AutoCloseable {
     public static final class NewValue {
         private final SecretName name;
         private final byte[] file;
-        private final Keyring keys;
+        private final long epoch;
 
-        private NewValue(SecretName name, byte[] file, Keyring keys) {
+        private NewValue(SecretName name, byte[] file, long epoch) {
             this.name = name;
             this.file = file;
-            this.keys = keys;
+            this.epoch = epoch;
         }
 
         SecretName name() {
@@ -127,9 +128,10 @@ public final class SecretStore implements AutoCloseable {
 
     /** Encrypts a value for {@link #writeAll}. */
     public NewValue seal(SecretName name, MemorySegment value) {
-        Keyring current = keys.get();
-        byte[] sealed = current.writing().seal(FileSeal.Purpose.VALUE, name.hash(), value);
-        return new NewValue(name, FileSeal.encode(sealed), current);
+        try (var lease = keys.get()) {
+            byte[] sealed = lease.keys().writing().seal(FileSeal.Purpose.VALUE, name.hash(), value);
+            return new NewValue(name, FileSeal.encode(sealed), lease.keys().epoch());
+        }
     }
 
     /**
@@ -147,12 +149,16 @@ public final class SecretStore implements AutoCloseable {
      * @throws KeyChangedException where the store has another key than they were sealed under; nothing was stored
      */
     public Written writeAll(List<NewValue> values) {
-        Keyring current = values.getFirst().keys;
-        return during(
-                ErrorCode.STORE_FAILED,
-                NOT_STORED,
-                () -> writer.write(
-                        current.writing(), values, () -> values.forEach(value -> keys.requireStill(value.keys))));
+        try (var lease = keys.known()) {
+            Keyring current = lease.keys();
+            return during(
+                    ErrorCode.STORE_FAILED,
+                    NOT_STORED,
+                    () -> writer.write(current.writing(), values, () -> {
+                        keys.requireStill(current.epoch());
+                        values.forEach(value -> keys.requireStill(value.epoch));
+                    }));
+        }
     }
 
     /** The same error as {@link #write} gives. */
@@ -173,29 +179,34 @@ public final class SecretStore implements AutoCloseable {
         record File(Optional<byte[]> content, long generation) {}
         return during(ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> {
             while (true) {
-                Keyring tried = keys.known();
-                File file = locks.locked(
-                        name.stripe(),
-                        () -> new File(
-                                SmallFile.read(layout.value(name.hex()), MAX_FILE), generations.get(name.stripe())));
-                if (file.content().isEmpty()) {
-                    return Optional.empty();
-                }
-                byte[] sealed = FileSeal.decode(file.content().get());
-                var opened = tried.open(FileSeal.Purpose.VALUE, name.hash(), sealed, use);
-                if (opened.authentic()) {
-                    return Optional.of(
-                            new Loaded<>(java.util.Objects.requireNonNull(opened.result()), file.generation()));
-                }
-                if (keys.get().epoch() == tried.epoch()) {
-                    throw new MemGuardException(
-                            ErrorCode.RETRIEVE_FAILED,
-                            "the file of this secret is damaged or was exchanged (mg_"
-                                    + name.hex().substring(0, 8)
-                                    + "….dat does not verify); restore it from a backup, or store the value again");
+                try (var tried = keys.known()) {
+                    File file = locks.locked(
+                            name.stripe(),
+                            () -> new File(
+                                    SmallFile.read(layout.value(name.hex()), MAX_FILE),
+                                    generations.get(name.stripe())));
+                    if (file.content().isEmpty()) {
+                        return Optional.empty();
+                    }
+                    byte[] sealed = FileSeal.decode(file.content().get());
+                    var opened = tried.keys().open(FileSeal.Purpose.VALUE, name.hash(), sealed, use);
+                    if (opened.authentic()) {
+                        return Optional.of(new Loaded<>(Objects.requireNonNull(opened.result()), file.generation()));
+                    }
+                    if (!keys.isPast(tried.keys())) {
+                        throw damaged(name);
+                    }
                 }
             }
         });
+    }
+
+    private static MemGuardException damaged(SecretName name) {
+        return new MemGuardException(
+                ErrorCode.RETRIEVE_FAILED,
+                "the file of this secret is damaged or was exchanged (mg_"
+                        + name.hex().substring(0, 8)
+                        + "….dat does not verify); restore it from a backup, or store the value again");
     }
 
     /** Whether a value is stored under this name. */
@@ -248,12 +259,16 @@ public final class SecretStore implements AutoCloseable {
             Optional<byte[]> file = SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES);
             return file.flatMap(content -> {
                 byte[] sealed = FileSeal.decode(content);
-                Keyring tried = keys.known();
-                var opened = openName(tried, hash, sealed);
-                if (!opened.authentic() && keys.get().epoch() != tried.epoch()) {
-                    opened = openName(keys.known(), hash, sealed);
+                try (var tried = keys.known()) {
+                    var opened = openName(tried.keys(), hash, sealed);
+                    if (opened.authentic() || !keys.isPast(tried.keys())) {
+                        return Optional.ofNullable(opened.result());
+                    }
                 }
-                return Optional.ofNullable(opened.result());
+                try (var other = keys.get()) {
+                    return Optional.ofNullable(
+                            openName(other.keys(), hash, sealed).result());
+                }
             });
         } catch (SmallFile.StrangeFileException | IllegalArgumentException e) {
             return Optional.empty(); // One damaged name must not hide the others.
@@ -303,7 +318,7 @@ public final class SecretStore implements AutoCloseable {
                 ErrorCode.CLEANUP_FAILED,
                 "not everything could be removed",
                 () -> locks.lockedWhole(() -> {
-                    keys.get();
+                    keys.update();
                     generations.raiseAll();
                     totals.forget();
                     long values = removeFiles(StoreLayout::isValue);

@@ -45,11 +45,13 @@ public final class Verification {
         try (var plaintext = SecretBuffer.allocate(32)) {
             return plaintext.<Boolean, RuntimeException>write(random -> {
                 Sodium.random(random);
-                byte[] sealed = keys.get().writing().seal(FileSeal.Purpose.VALUE, place, random);
-                var opened = keys.get()
-                        .<Boolean, RuntimeException>open(
-                                FileSeal.Purpose.VALUE, place, sealed, text -> GuardedMemory.equal(text, random));
-                return Boolean.TRUE.equals(opened.result());
+                try (var lease = keys.get()) {
+                    byte[] sealed = lease.keys().writing().seal(FileSeal.Purpose.VALUE, place, random);
+                    var opened = lease.keys()
+                            .<Boolean, RuntimeException>open(
+                                    FileSeal.Purpose.VALUE, place, sealed, text -> GuardedMemory.equal(text, random));
+                    return Boolean.TRUE.equals(opened.result());
+                }
             });
         }
     }
@@ -104,20 +106,22 @@ public final class Verification {
         String hash = StoreLayout.hex(file).orElseThrow();
         var purpose = StoreLayout.isValue(file) ? FileSeal.Purpose.VALUE : FileSeal.Purpose.NAME;
         while (true) {
-            Keyring tried = keys.known();
-            Optional<byte[]> content = locks.locked(
-                    StoreLayout.stripeOfHex(hash),
-                    () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
-            if (content.isEmpty()) {
-                return true; // Deleted meanwhile.
-            }
-            byte[] sealed = FileSeal.decode(content.get());
-            if (tried.<Boolean, RuntimeException>open(purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
-                    .authentic()) {
-                return true;
-            }
-            if (keys.get().epoch() == tried.epoch()) {
-                return false;
+            try (var tried = keys.known()) {
+                Optional<byte[]> content = locks.locked(
+                        StoreLayout.stripeOfHex(hash),
+                        () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
+                if (content.isEmpty()) {
+                    return true; // Deleted meanwhile.
+                }
+                byte[] sealed = FileSeal.decode(content.get());
+                if (tried.keys()
+                        .<Boolean, RuntimeException>open(purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
+                        .authentic()) {
+                    return true;
+                }
+                if (!keys.isPast(tried.keys())) {
+                    return false;
+                }
             }
         }
     }
