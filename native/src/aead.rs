@@ -4,6 +4,7 @@
 
 use crate::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
 use crate::status::Error;
+use crate::traces;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
 use std::collections::HashMap;
@@ -53,7 +54,7 @@ impl Context {
         // SAFETY: `at` is room for a context that is ours alone; the caller vouches for `key`.
         let done = unsafe {
             let done = aws::EVP_AEAD_CTX_init(at, aws::EVP_aead_aes_256_gcm(), key.cast(), KEY, TAG, ptr::null_mut());
-            sodium::sodium_stackzero(STACK);
+            traces::wipe(STACK);
             done
         };
         if done == 1 { Ok(context) } else { Err(Error::System) }
@@ -152,7 +153,7 @@ pub unsafe fn seal(number: u64, aad: (*const u8, usize), plain: (*const u8, usiz
             aad.0,
             aad.1,
         );
-        sodium::sodium_stackzero(STACK);
+        traces::wipe(STACK);
         done
     };
     if done == 1 && written == plain.1 + TAG {
@@ -189,7 +190,7 @@ pub unsafe fn open(
             aad.0,
             aad.1,
         );
-        sodium::sodium_stackzero(STACK);
+        traces::wipe(STACK);
         aws::ERR_clear_error();
         done
     };

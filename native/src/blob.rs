@@ -8,6 +8,7 @@ use crate::garbage;
 use crate::lifetime::{Expiry, Lifetime};
 use crate::process_key;
 use crate::status::Error;
+use crate::traces;
 use crossbeam_epoch::{Guard, Shared};
 use libsodium_sys as sodium;
 use std::alloc::{Layout, alloc, dealloc};
@@ -107,7 +108,7 @@ impl Sealed {
                 nonce,
                 key,
             );
-            sodium::sodium_stackzero(STACK);
+            traces::wipe(STACK);
             if status == 0 { Ok(sealed) } else { Err(Error::System) }
         }
     }
@@ -160,7 +161,7 @@ pub unsafe fn open(blob: Shared<'_, Blob>, place: Place, target: *mut u8) -> Res
             nonce,
             key,
         );
-        sodium::sodium_stackzero(STACK);
+        traces::wipe(STACK);
         status
     };
     if status == 0 {

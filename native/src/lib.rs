@@ -18,4 +18,5 @@ pub mod region;
 pub mod slots;
 pub mod status;
 pub mod table;
+pub mod traces;
 pub mod window;
