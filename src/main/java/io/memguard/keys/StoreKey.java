@@ -2,7 +2,6 @@ package io.memguard.keys;
 
 import io.memguard.Borrower;
 import io.memguard.SecretBuffer;
-import io.memguard.memory.AeadKey;
 import java.lang.foreign.MemorySegment;
 import java.security.Provider;
 import java.util.Optional;
@@ -22,8 +21,7 @@ public interface StoreKey extends AutoCloseable {
 
     /** The built-in implementation for whoever holds the 32 raw bytes; copies them, so the caller closes its buffer. */
     static StoreKey aes256Gcm(SecretBuffer key) {
-        return key.<StoreKey, RuntimeException>read(
-                bytes -> new AesGcmStoreKey(AeadKey.of(bytes), SecretBuffer.copyOf(bytes)));
+        return key.<StoreKey, RuntimeException>read(AesGcmStoreKey::of);
     }
 
     /**
