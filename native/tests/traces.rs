@@ -1,0 +1,61 @@
+//! A cipher leaves nothing in registers, from where thread states carry it into memory.
+#![cfg(target_arch = "x86_64")]
+
+mod support;
+use std::arch::asm;
+use std::collections::HashSet;
+use support::*;
+
+/// What the caller of an export finds in the vector registers: 16 of 32 bytes, those that every x86-64 with AVX has.
+fn vector_registers() -> [u8; 512] {
+    let mut found = [0u8; 512];
+    // SAFETY: it stores sixteen registers of 32 bytes to the array, and changes none.
+    unsafe {
+        asm!(
+            ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
+            "vmovdqu [{to} + 32 * \\n], ymm\\n",
+            ".endr",
+            to = in(reg) found.as_mut_ptr(),
+            options(nostack, preserves_flags)
+        );
+    }
+    found
+}
+
+/// Key, round keys, and plaintext are random bytes; addresses and lengths hold zeros, masks few different bytes.
+fn random_words(registers: &[u8]) -> usize {
+    let different = |word: &[u8]| word.iter().collect::<HashSet<_>>().len();
+    registers
+        .chunks(8)
+        .filter(|word| !word.contains(&0) && different(word) >= 6)
+        .count()
+}
+
+#[test]
+fn no_cipher_leaves_random_words_in_registers() {
+    if !is_x86_feature_detected!("avx") {
+        return;
+    }
+    let key = *b"0123456789abcdefghijklmnopqrstuv";
+    let plain: [u8; 1000] = std::array::from_fn(|at| (at * 37) as u8 | 1);
+    let (mut sealed, mut opened, mut aead) = ([0u8; 1028], [0u8; 1000], 0);
+    let cache = Cache::new();
+    let handle = cache.put(&plain);
+    // SAFETY: all arrays are as long as said.
+    unsafe {
+        assert_eq!(mg_aead_new(key.as_ptr(), MG_BEST_EFFORT, &mut aead), MG_OK);
+        assert_eq!(random_words(&vector_registers()), 0, "after the key's expansion");
+        mg_aead_seal(aead, key.as_ptr(), 8, plain.as_ptr(), 1000, sealed.as_mut_ptr(), 1028);
+        let found = vector_registers();
+        assert_eq!(random_words(&found), 0, "after sealing");
+        mg_aead_open(aead, key.as_ptr(), 8, sealed.as_ptr(), 1028, opened.as_mut_ptr(), 1000);
+        let found = vector_registers();
+        assert_eq!(random_words(&found), 0, "after opening");
+        mg_aead_free(aead);
+    }
+    assert_eq!(opened, plain);
+    let window = mg_borrow(cache.0, handle);
+    let found = vector_registers();
+    assert_eq!(random_words(&found), 0, "after a borrow");
+    assert!(Lent::from(window).is_ok_and(|lent| lent.bytes() == plain));
+}
