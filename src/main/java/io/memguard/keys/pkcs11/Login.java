@@ -4,8 +4,8 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.SecretBuffer;
 import io.memguard.keys.SecretSource;
+import io.memguard.memory.SealedBytes;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class Login implements AutoCloseable {
     private final Pkcs11Module module;
     private final SecretSource source;
-    private @Nullable SecretBuffer pin;
+    private @Nullable SealedBytes pin;
     private boolean refused;
 
     Login(Pkcs11Module module, SecretSource source) {
@@ -82,13 +82,15 @@ final class Login implements AutoCloseable {
         }
     }
 
-    private SecretBuffer pin() {
-        SecretBuffer known = pin;
+    private SealedBytes pin() {
+        SealedBytes known = pin;
         if (known == null) {
-            known = source.read();
-            if (known.size() == 0) {
-                known.close();
-                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "the PIN is empty; give the token's user PIN");
+            try (var given = source.read()) {
+                if (given.size() == 0) {
+                    throw new MemGuardException(
+                            ErrorCode.INVALID_ARGUMENTS, "the PIN is empty; give the token's user PIN");
+                }
+                known = given.<SealedBytes, RuntimeException>read(SealedBytes::copyOf);
             }
             pin = known;
         }
@@ -98,7 +100,7 @@ final class Login implements AutoCloseable {
     /** Wipes the PIN. */
     @Override
     public void close() {
-        SecretBuffer known = pin;
+        SealedBytes known = pin;
         if (known != null) {
             known.close();
         }

@@ -3,8 +3,8 @@ package io.memguard.keys.pkcs11;
 import static io.memguard.ffi.pkcs11.Pkcs11Library.CKF_USER_PIN_COUNT_LOW;
 
 import io.memguard.MemGuardException;
-import io.memguard.SecretBuffer;
 import io.memguard.memory.NativeLibraries;
+import io.memguard.memory.SealedBytes;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
@@ -63,7 +63,7 @@ final class RefusedPins {
     }
 
     /** Whether the token has refused this PIN, and nobody has logged in since, nor set a new one. */
-    boolean contains(SecretBuffer pin) {
+    boolean contains(SealedBytes pin) {
         try {
             if (!NativeLibraries.isLoaded() || !isSafe() || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 return false;
@@ -79,7 +79,7 @@ final class RefusedPins {
     }
 
     /** @param now what the token says after it refused */
-    void add(SecretBuffer pin, TokenInfo now) {
+    void add(SealedBytes pin, TokenInfo now) {
         if (!NativeLibraries.isLoaded()) {
             return;
         }
@@ -123,7 +123,7 @@ final class RefusedPins {
                         .equals(OWNER_ONLY);
     }
 
-    private static byte[] hash(SecretBuffer pin, byte[] salted) {
+    private static byte[] hash(SealedBytes pin, byte[] salted) {
         try (var arena = Arena.ofConfined()) {
             var hash = arena.allocate(HASH);
             var salt = arena.allocateFrom(ValueLayout.JAVA_BYTE, Arrays.copyOf(salted, SALT));
