@@ -58,8 +58,8 @@ class FuzzTest {
         running = fuzzers()
                 .collect(Collectors.toMap(
                         Function.identity(),
-                        fuzzer -> fuzzing.submit(
-                                (Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
+                        fuzzer ->
+                                fuzzing.submit((Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
     }
 
     private static Fuzzing.Result run(Fuzzing fuzzing) throws Exception {
