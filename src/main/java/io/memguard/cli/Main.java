@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
             RekeyCommand.class,
             TokenCommand.class,
             DoctorCommand.class,
-            ExecCommand.class
+            ExecCommand.class,
+            ImportCommand.class
         },
         footer = {
             "",
