@@ -2,10 +2,10 @@
 # shellcheck shell=bash disable=SC2154
 
 # What java gets in front of the arguments. Nothing of the JVM on standard output, no file in /tmp that others can read,
-# no agent that attaches, no core.
+# no agent that attaches, no core; the limit of open files as it is, for the command of memguard exec.
 java_options() {
   options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
-    -XX:-CreateCoredumpOnCrash -XX:+DisplayVMOutputToStderr -Xlog:disable
+    -XX:-CreateCoredumpOnCrash -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
     --enable-native-access=io.memguard --add-modules info.picocli
     -p "$root/target/memguard.jar:$root/target/lib")
   main=(-m io.memguard/io.memguard.cli.Main)
