@@ -32,11 +32,12 @@ import picocli.CommandLine.Spec;
             TokenCommand.class,
             DoctorCommand.class,
             ExecCommand.class,
-            ImportCommand.class
+            ImportCommand.class,
+            ProveCommand.class
         },
         footer = {
             "",
-            "Exit status: 0 done, 1 no (not found; doctor: a problem), 2 usage, 10 KEY_INVALID,",
+            "Exit status: 0 done, 1 no (not found; doctor: a problem; prove: a leak), 2 usage, 10 KEY_INVALID,",
             "11 SECURITY_ERROR, 12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED,",
             "15 DELETE_FAILED, 16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED,",
             "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 nobody reads the output;",
