@@ -32,6 +32,9 @@ final class Needles {
     Needles(List<Canary> canaries) {
         long windows = 0;
         for (Canary canary : canaries) {
+            if (canary.kind() == Canary.Kind.IGNORED) {
+                continue;
+            }
             for (Encodings.Form each : Encodings.of(canary.bytes())) {
                 if (each.text().length >= each.window()) {
                     owners.add(canary);
