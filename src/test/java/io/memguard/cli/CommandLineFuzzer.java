@@ -65,11 +65,8 @@ public final class CommandLineFuzzer {
     private static boolean isOutside(List<String> arguments) {
         boolean modules = arguments.contains("token") && arguments.contains("list");
         return modules
-<<<<<<< HEAD
                 || arguments.contains("exec") // It would be the end of this process: see ExecTest.
-=======
                 || arguments.contains("prove") // Minutes, and JVMs of its own.
->>>>>>> b69f4e8 (Copies of plaintext clear the registers that they went through: prove found 16 bytes of a value in ordinary memory)
                 || arguments.stream().anyMatch(argument -> {
                     String path = argument.replace(DIR, "").toLowerCase(Locale.ROOT);
                     return path.contains("canary") || path.contains("/") || path.contains("%2f") || path.contains("..");

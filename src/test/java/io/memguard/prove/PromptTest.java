@@ -50,7 +50,8 @@ class PromptTest {
                         "-Xmx96m",
                         "--enable-native-access=ALL-UNNAMED",
                         "-cp",
-                        settings.classPath() + ":" + Path.of("target", "test-classes").toAbsolutePath(),
+                        settings.classPath() + ":"
+                                + Path.of("target", "test-classes").toAbsolutePath(),
                         Prompted.class.getName(),
                         temporary.resolve("store").toString(),
                         HexFormat.of().formatHex(control))
