@@ -16,9 +16,10 @@ check "works on the class path, and says nothing" 0 "$works|!WARNING" \
 check "works on the module path, and says nothing" 0 "$works|!WARNING" \
   "$java" --enable-native-access=io.memguard -p "$module_path" -m consumer/$main
 
-"$JAVA_HOME/bin/jlink" --module-path "$module_path" --add-modules consumer --strip-debug --no-man-pages \
-  --no-header-files --add-options="--enable-native-access=io.memguard" \
-  --launcher "consume=consumer/$main" --output "$work/image" 2>"$work/said" || cp "$work/said" /dev/stderr
+# Bouncy Castle's jar is signed, and an image keeps no signatures.
+"$JAVA_HOME/bin/jlink" --module-path "$module_path" --add-modules consumer --ignore-signing-information --no-man-pages \
+  --no-header-files --add-options="--enable-native-access=io.memguard" --launcher "consume=consumer/$main" \
+  --output "$work/image"
 check "works in a jlink image, and says nothing" 0 "$works|!WARNING" "$work/image/bin/consume"
 
 feature=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$JAVA_HOME/release")
