@@ -7,6 +7,8 @@ module io.memguard {
     requires static info.picocli;
     requires transitive java.management;
     requires jdk.jfr;
+    requires static java.management.rmi; // The JVMs that prove looks at; no service needs it.
+    requires static java.rmi;
     requires org.bouncycastle.provider;
     requires static transitive org.jspecify;
     requires static org.postgresql.jdbc;
@@ -27,6 +29,8 @@ module io.memguard {
             jdk.jfr;
     opens io.memguard.cli to
             info.picocli;
+    opens io.memguard.prove to
+            jdk.jfr;
 
     uses io.memguard.keys.KeyProvider;
 }
