@@ -54,18 +54,27 @@ public final class EnvironmentBlock implements AutoCloseable {
                 .mapToLong(entry -> entry.getKey().length() + entry.getValue().byteSize() + 2)
                 .sum();
         var block = new EnvironmentBlock(SecretBuffer.allocate(size));
-        block.inherit();
-        others.forEach((name, value) -> block.plain.put(name, Arena.ofAuto().allocateFrom(name + "=" + value)));
-        block.secrets.<@Nullable Void, RuntimeException>write(target -> {
+        try {
+            block.inherit();
+            others.forEach((name, value) -> block.plain.put(name, Arena.ofAuto().allocateFrom(name + "=" + value)));
+            block.add(values);
+            return block;
+        } catch (Throwable failure) {
+            block.close();
+            throw failure;
+        }
+    }
+
+    private void add(Map<String, MemorySegment> values) {
+        secrets.<@Nullable Void, RuntimeException>write(target -> {
             long offset = 0;
             for (var entry : values.entrySet()) {
-                block.plain.remove(entry.getKey());
-                block.names.add(entry.getKey());
+                plain.remove(entry.getKey());
+                names.add(entry.getKey());
                 offset = put(target, offset, entry.getKey(), entry.getValue());
             }
             return null;
         });
-        return block;
     }
 
     private static void check(String name, MemorySegment value) {

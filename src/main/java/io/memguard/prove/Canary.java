@@ -16,6 +16,8 @@ record Canary(String name, Kind kind, byte[] bytes) {
         HELD,
         /** Lies on the heap, as the documentation says. */
         ON_HEAP,
+        /** Too short to be told from chance. */
+        IGNORED,
         /** Must be found. */
         CONTROL
     }

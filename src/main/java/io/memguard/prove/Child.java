@@ -113,6 +113,56 @@ final class Child implements AutoCloseable {
         send("go");
     }
 
+    /** Stops all its threads until this is closed; nothing where it is dead. */
+    Pause pause() throws IOException {
+        return new Pause(process);
+    }
+
+    /** A process that stands still. */
+    static final class Pause implements AutoCloseable {
+        private final Process process;
+
+        private Pause(Process process) throws IOException {
+            this.process = process;
+            signal("STOP");
+            while (isValid() && !isStopped()) {
+                Thread.onSpinWait();
+            }
+        }
+
+        boolean isValid() {
+            return process.isAlive();
+        }
+
+        /** State T of proc_pid_stat(5), of every thread. */
+        private boolean isStopped() throws IOException {
+            try (var threads = Files.list(Path.of("/proc", Long.toString(process.pid()), "task"))) {
+                for (Path thread : threads.toList()) {
+                    // A thread that waits for the disk comes to it in time.
+                    String state = Files.readString(thread.resolve("stat"), StandardCharsets.ISO_8859_1);
+                    if (!state.substring(state.lastIndexOf(')') + 1).startsWith(" T")) {
+                        return false;
+                    }
+                }
+            } catch (java.nio.file.NoSuchFileException e) {
+                return false; // A thread has just ended.
+            }
+            return true;
+        }
+
+        private void signal(String name) throws IOException {
+            if (isValid()) {
+                var kill = new ProcessBuilder("/bin/sh", "-c", "kill -" + name + " " + process.pid());
+                kill.start().onExit().join();
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            signal("CONT");
+        }
+    }
+
     /** Crashes it and waits for its end. */
     void crash() throws IOException, InterruptedException {
         send("crash");

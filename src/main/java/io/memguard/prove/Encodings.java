@@ -34,10 +34,11 @@ final class Encodings {
 
     static List<Form> of(byte[] secret) {
         var forms = new ArrayList<Form>();
-        forms.add(new Form("raw", secret, WINDOW, 1));
+        int plain = isHexadecimal(secret) ? 2 * WINDOW : WINDOW; // Else half of it is told from any other number.
+        forms.add(new Form("raw", secret, plain, 1));
         byte[] begin = secret.length > LONG ? Arrays.copyOf(secret, LONG) : secret;
         String latin = new String(begin, StandardCharsets.ISO_8859_1);
-        wide(forms, "", latin, WINDOW, 1);
+        wide(forms, "", latin, plain, 1);
         text(forms, "hex", HexFormat.of().formatHex(begin), 2 * WINDOW, 2, begin.length);
         text(forms, "HEX", HexFormat.of().withUpperCase().formatHex(begin), 2 * WINDOW, 2, begin.length);
         forms.add(new Form("hex words", words(begin), 2 * WINDOW, 2 * WINDOW));
@@ -51,6 +52,15 @@ final class Encodings {
             forms.add(new Form("decimal", inner, inner.length, 1));
         }
         return forms;
+    }
+
+    private static boolean isHexadecimal(byte[] secret) {
+        for (byte each : secret) {
+            if (Character.digit(each, 16) < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static void text(List<Form> forms, String name, String text, int window, int step, int secret) {

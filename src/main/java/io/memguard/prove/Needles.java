@@ -32,6 +32,9 @@ final class Needles {
     Needles(List<Canary> canaries) {
         long windows = 0;
         for (Canary canary : canaries) {
+            if (canary.kind() == Canary.Kind.IGNORED) {
+                continue;
+            }
             for (Encodings.Form each : Encodings.of(canary.bytes())) {
                 if (each.text().length >= each.window()) {
                     owners.add(canary);
@@ -81,6 +84,9 @@ final class Needles {
         for (int at = 0; at < last; at++) {
             long word = (long) LONG.get(bytes, at);
             if (word == 0) {
+                while (at + 2 * Long.BYTES < last && (long) LONG.get(bytes, at + Long.BYTES) == 0) {
+                    at += Long.BYTES;
+                }
                 at += 3; // Nothing random begins with five zeros.
                 continue;
             }

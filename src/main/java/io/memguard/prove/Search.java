@@ -7,9 +7,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Looks into each place of a child that has stopped in a phase. */
 final class Search {
+    static final String CONTROL_MISSING = "what was planted was not found";
+
     private static final int MAX_HITS = 20;
     private static final String LOCKED_WINDOW =
             "in a locked page outside of swap and core dumps, for as long as it is used; root can read it";
@@ -18,6 +21,7 @@ final class Search {
     private final Phase phase;
     private final Needles needles;
     private final Path captures;
+    private @Nullable Findings ofMemory;
 
     Search(Child child, Phase phase, Canaries canaries) {
         this.child = child;
@@ -36,8 +40,7 @@ final class Search {
     Look at(Place place) throws IOException, InterruptedException {
         try {
             return switch (place) {
-                case MEMORY -> memory();
-                case SWAPPABLE -> swappable();
+                case MEMORY, SWAPPABLE -> look(place, memory());
                 case SECRET_MEMORY -> Look.of(secretMemory());
                 case FULL_DUMP -> heapDump(place, "-all");
                 case LIVE_DUMP -> heapDump(place);
@@ -57,12 +60,18 @@ final class Search {
         }
     }
 
+    /** It stands still meanwhile, so that a load takes no time from the search. */
     private Look files(Place place, Path... roots) throws IOException {
-        var findings = new Findings(needles);
-        for (Path root : roots) {
-            findings.addFiles(root);
+        try (var stopped = child.pause()) {
+            if (!stopped.isValid() && !place.needsCrash()) {
+                throw new IOException("the JVM under test has died; see its hs_err file");
+            }
+            var findings = new Findings(needles);
+            for (Path root : roots) {
+                findings.addFiles(root);
+            }
+            return look(place, findings);
         }
-        return look(place, findings);
     }
 
     /** A dump is looked at and removed. */
@@ -77,7 +86,9 @@ final class Search {
     private Look look(Place place, Findings findings) {
         List<Hit> open = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
         var secrets = new ArrayList<>(open);
-        secrets.addAll(findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));
+        if (place != Place.SWAPPABLE) {
+            secrets.addAll(findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));
+        }
         List<Hit> heldOpen = findings.of(Canary.Kind.HELD, Findings.Protection.NONE);
         secrets.addAll(heldOpen);
         List<Hit> held = findings.of(Canary.Kind.HELD, Findings.Protection.LOCKED);
@@ -93,7 +104,7 @@ final class Search {
             state = State.LEAKED;
         } else if (missing.isPresent()) {
             state = State.NOT_PROVEN;
-            note = "what was planted (" + missing.get().canary() + ") was not found in " + findings.bytes() + " bytes";
+            note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
             state = State.EXCEPTION;
             note = LOCKED_WINDOW;
@@ -103,19 +114,18 @@ final class Search {
         return new Look(new Cell(place, phase, state, List.copyOf(shown), note, findings.bytes()), onHeap, held);
     }
 
-    private Look memory() throws IOException, Unavailable {
-        try (var memory = processMemory()) {
-            var findings = new Findings(needles);
-            memory.search(findings, region -> true);
-            return look(Place.MEMORY, findings);
+    /** Mappings come and go while it runs: it stands still as long as they are read. */
+    private Findings memory() throws IOException, Unavailable {
+        Findings known = ofMemory;
+        if (known != null) {
+            return known;
         }
-    }
-
-    private Look swappable() throws IOException, Unavailable {
-        try (var memory = processMemory()) {
+        try (var memory = processMemory();
+                var stopped = child.pause()) {
             var findings = new Findings(needles);
-            memory.search(findings, region -> !region.isLocked());
-            return look(Place.SWAPPABLE, findings);
+            memory.search(findings, region -> stopped.isValid());
+            ofMemory = findings;
+            return findings;
         }
     }
 

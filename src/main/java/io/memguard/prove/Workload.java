@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -104,7 +105,7 @@ final class Workload {
         Thread.ofPlatform()
                 .daemon()
                 .name(HexFormat.of().formatHex(asking.control(Control.THREAD)))
-                .start(() -> java.util.concurrent.locks.LockSupport.parkNanos(Long.MAX_VALUE));
+                .start(() -> LockSupport.parkNanos(Long.MAX_VALUE));
         System.getLogger("io.memguard.prove")
                 .log(System.Logger.Level.DEBUG, HexFormat.of().formatHex(asking.control(Control.LOG)));
         Files.createDirectories(directory);
@@ -302,6 +303,7 @@ final class Workload {
             if (round % garbage.length == 0) {
                 store(guard, value(number), value(number));
                 guard.cleanupMemory();
+                LockSupport.parkNanos(10_000_000); // Whoever looks needs a processor, too.
             }
         }
     }
@@ -309,7 +311,7 @@ final class Workload {
     private static void collect(AtomicBoolean end) {
         while (!end.get()) {
             System.gc();
-            java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+            LockSupport.parkNanos(50_000_000);
         }
     }
 

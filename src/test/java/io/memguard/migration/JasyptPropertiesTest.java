@@ -8,6 +8,7 @@ import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Random;
 import org.jasypt.encryption.pbe.StandardPBEStringEncryptor;
 import org.jasypt.iv.RandomIvGenerator;
 import org.junit.jupiter.api.Test;
@@ -111,5 +112,28 @@ class JasyptPropertiesTest {
                 ErrorCode.INVALID_ARGUMENTS,
                 assertThrows(MemGuardException.class, () -> read("a=\\u12", "a", "PBEWithMD5AndDES", 1))
                         .code());
+    }
+
+    /** Whatever a file holds: values, or one known error. */
+    @Test
+    void anyBytesAreValuesOrAnErrorThatIsKnown() {
+        var random = new Random(Secrets.seed());
+        byte[] good = ("a=1\nb=ENC(" + ascii("PBEWithMD5AndDES", 1000, "base64").encrypt("a value") + ")\n")
+                .getBytes(StandardCharsets.ISO_8859_1);
+        try (var password = Secrets.text("a password")) {
+            for (int i = 0; i < 2000; i++) {
+                byte[] bytes = good.clone();
+                for (int n = random.nextInt(6); n >= 0; n--) {
+                    bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+                }
+                try {
+                    JasyptProperties.read(bytes, password, "PBEWithMD5AndDES", 1000)
+                            .entries()
+                            .forEach(Entry::value);
+                } catch (MemGuardException e) {
+                    assertNotEquals("", e.getMessage());
+                }
+            }
+        }
     }
 }
