@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.catalina.Context;
+import org.apache.catalina.Lifecycle;
 import org.apache.catalina.Wrapper;
 import org.apache.catalina.startup.Tomcat;
 
@@ -18,21 +19,29 @@ import org.apache.catalina.startup.Tomcat;
 public final class Container {
     private Container() {}
 
-    public static void main(String[] arguments) throws Exception {
+    public static void main(String[] arguments) {
+        try {
+            run(arguments);
+            System.exit(0);
+        } catch (Exception e) {
+            e.printStackTrace();
+            System.exit(1); // Tomcat's threads would go on.
+        }
+    }
+
+    private static void run(String[] arguments) throws Exception {
         int reloads = Integer.parseInt(arguments[1]);
         var tomcat = new Tomcat();
         tomcat.setBaseDir(Files.createTempDirectory("tomcat").toString());
         tomcat.setPort(0);
         tomcat.getConnector().setProperty("address", "127.0.0.1");
         Context context = tomcat.addContext("", arguments[0]);
-        Wrapper servlet = Tomcat.addServlet(context, "secrets", "consumer.SecretServlet");
-        servlet.setLoadOnStartup(1);
-        servlet.addInitParameter("store", arguments[3]);
-        servlet.addInitParameter("passphrase", arguments[4]);
-        if (arguments[2].equals("forgets")) {
-            servlet.addInitParameter("forgets", "true");
-        }
-        context.addServletMappingDecoded("/", "secrets");
+        // As a web.xml would: a reload forgets what was configured before.
+        context.addLifecycleListener(event -> {
+            if (event.getType().equals(Lifecycle.CONFIGURE_START_EVENT)) {
+                addServlet(context, arguments);
+            }
+        });
         tomcat.start();
         URI uri = URI.create("http://127.0.0.1:" + tomcat.getConnector().getLocalPort() + "/");
         List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
@@ -55,7 +64,17 @@ public final class Container {
         long locked = lockedKilobytes();
         System.out.println(
                 locked <= lockedAtFirst ? "locked memory did not grow" : "locked: " + lockedAtFirst + " to " + locked);
-        System.exit(0);
+    }
+
+    private static void addServlet(Context context, String[] arguments) {
+        Wrapper servlet = Tomcat.addServlet(context, "secrets", "consumer.SecretServlet");
+        servlet.setLoadOnStartup(1);
+        servlet.addInitParameter("store", arguments[3]);
+        servlet.addInitParameter("passphrase", arguments[4]);
+        if (arguments[2].equals("forgets")) {
+            servlet.addInitParameter("forgets", "true");
+        }
+        context.addServletMappingDecoded("/", "secrets");
     }
 
     private static void request(URI uri) throws IOException, InterruptedException {
