@@ -11,6 +11,7 @@ import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.Windows;
+import io.memguard.os.NativeAccess;
 import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
 import io.memguard.store.SecretName;
@@ -58,7 +59,7 @@ public final class MemGuard implements AutoCloseable {
     private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
     private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
-    private final Sweeper sweeper = new Sweeper(this::sweep);
+    private final Sweeper sweeper = new Sweeper(this);
     private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
     private volatile boolean suspended;
@@ -78,6 +79,7 @@ public final class MemGuard implements AutoCloseable {
 
     /** What a store says about itself without a key; nothing where there is none. */
     public static Optional<StoreDescription> describe(Path directory) {
+        NativeAccess.require();
         return StoreOpener.describe(directory).map(StoreDescription::of);
     }
 
@@ -166,6 +168,7 @@ public final class MemGuard implements AutoCloseable {
             }
             SealedCache cache = null;
             try {
+                NativeAccess.require();
                 LockedMemory.accept(policy);
                 if (degraded) {
                     NativeLibraries.allowAbsence();
@@ -639,7 +642,8 @@ public final class MemGuard implements AutoCloseable {
         return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
     }
 
-    private void sweep() {
+    /** For the sweeper. */
+    void sweep() {
         SealedCache ready = cache;
         if (ready != null && !closed) {
             if (ready.sweep() > 0) {
