@@ -37,7 +37,12 @@ class GuidesTest {
 
     private static final String IMPORTS = """
             import com.godaddy.asherah.securememory.protectedmemoryimpl.ProtectedMemorySecretFactory;
+            import com.zaxxer.hikari.*;
             import io.memguard.*;
+            import io.memguard.adapters.hikari.*;
+            import io.memguard.adapters.http.*;
+            import io.memguard.adapters.postgresql.*;
+            import io.memguard.adapters.spring.*;
             import io.memguard.doctor.*;
             import io.memguard.keys.*;
             import io.memguard.keys.pkcs11.*;
@@ -45,6 +50,8 @@ class GuidesTest {
             import io.memguard.management.*;
             import java.io.*;
             import java.lang.foreign.*;
+            import java.net.*;
+            import java.net.http.*;
             import java.nio.channels.*;
             import java.nio.file.*;
             import java.security.*;
@@ -55,6 +62,7 @@ class GuidesTest {
             import org.jasypt.encryption.pbe.*;
             import org.jasypt.iv.*;
             import org.jasypt.properties.*;
+            import org.springframework.context.annotation.*;
             """;
 
     @TempDir
