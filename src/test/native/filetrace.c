@@ -27,7 +27,7 @@ enum { DESCRIPTORS = 4096, SHORT = -1 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static int record = -1;
-static long calls, kill_at, fault_first, fault_last, faults;
+static long calls, kill_at, stop_at, fault_first, fault_last, faults;
 static int fault_error, only_syncs;
 static const char *fault_kind = "";
 static char *names[DESCRIPTORS]; /* of the open files under the root */
@@ -83,6 +83,7 @@ static int traced(int fd) { return fd >= 0 && fd < DESCRIPTORS && names[fd] && i
 static int fails(const char *kind) {
   calls++;
   if (kill_at && calls == kill_at) kill(getpid(), SIGKILL);
+  if (stop_at && calls == stop_at) kill(getpid(), SIGSTOP);
   if (!fault_first || calls < fault_first || calls > fault_last) return 0;
   if (only_syncs && strcmp(kind, "sync")) return 0;
   if (fault_error == SHORT) {
@@ -292,6 +293,9 @@ void filetrace_fault(long first, long count, int error) {
   only_syncs = 0;
   pthread_mutex_unlock(&mutex);
 }
+
+/* Stops the process (SIGSTOP) before a call, by its number from now on (from 1). */
+void filetrace_stop(long call) { stop_at = calls + call; }
 
 void filetrace_only_syncs(void) { only_syncs = 1; }
 long filetrace_calls(void) { return calls; }

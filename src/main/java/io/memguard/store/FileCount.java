@@ -15,7 +15,8 @@ final class FileCount {
                 int stripe = StoreLayout.stripeOfValue(file);
                 if (wanted.test(stripe)) {
                     items[stripe]++;
-                    bytes[stripe] += layout.directory().resolve(file).toFile().length(); // 0: just being deleted
+                    long length = layout.directory().resolve(file).toFile().length(); // 0: just being deleted
+                    bytes[stripe] += Math.min(length, SecretStore.MAX_FILE);
                 }
             }
         });

@@ -74,6 +74,7 @@ public final class Rotation {
     private void begin(KeyProvider to, Keyring now) throws IOException {
         Metadata metadata = now.metadata();
         var context = keys.loader().context(metadata).ofExisting();
+        to.eraseUnrecorded(context, metadata.records());
         NewKey made = to.create(context);
         if (made.record().equals(metadata.keys())) {
             made.key().close();

@@ -78,7 +78,19 @@ public final class SecretStore implements AutoCloseable {
 
     /** A number that changes whenever a secret of this stripe is about to be replaced or deleted, in any process. */
     public long generation(int stripe) {
-        return generations.get(stripe);
+        try {
+            return generations.get(stripe);
+        } catch (InternalError e) {
+            throw cut(e);
+        }
+    }
+
+    /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
+    private static MemGuardException cut(InternalError e) {
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "a file of counters was made shorter by somebody while the store is open; close the store and open it again",
+                e);
     }
 
     /**
@@ -360,6 +372,8 @@ public final class SecretStore implements AutoCloseable {
             return task.run();
         } catch (IOException e) {
             throw StoreErrors.failed(code, what, e);
+        } catch (InternalError e) {
+            throw cut(e);
         } catch (OutOfMemoryError e) {
             throw new MemGuardException(
                     code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);
