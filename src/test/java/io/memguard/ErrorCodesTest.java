@@ -27,15 +27,21 @@ class ErrorCodesTest {
     private MemGuard guard;
 
     @BeforeEach
-    void open() {
+    void open() throws Exception {
+        if (Posix.effectiveUser() == 0) {
+            run("mount", "--bind", temporary.toString(), temporary.toString()); // See whileUnwritable.
+        }
         directory = temporary.resolve("store");
         guard = MemGuard.at(directory).keys(new FixedKeys(1)).open();
         store("a", "first-value");
     }
 
     @AfterEach
-    void close() {
+    void close() throws Exception {
         guard.close();
+        if (Posix.effectiveUser() == 0) {
+            run("umount", "--lazy", temporary.toString());
+        }
     }
 
     private void store(String name, String value) {
@@ -62,12 +68,11 @@ class ErrorCodesTest {
     /** Runs while nothing in the folder can be changed; whoever is root needs more than permissions for that. */
     private void whileUnwritable(Runnable task) throws Exception {
         if (Posix.effectiveUser() == 0) {
-            run("mount", "--bind", folder().toString(), folder().toString());
-            run("mount", "-o", "remount,ro,bind", folder().toString());
+            run("mount", "-o", "remount,ro,bind", temporary.toString());
             try {
                 task.run();
             } finally {
-                run("umount", folder().toString());
+                run("mount", "-o", "remount,rw,bind", temporary.toString());
             }
         } else {
             Files.setPosixFilePermissions(folder(), PosixFilePermissions.fromString("r-x------"));
