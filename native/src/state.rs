@@ -1,6 +1,6 @@
 //! Who may touch the memory of a window: one number, `generation << 2 | state`, that changes by whoever wins it.
 //!
-//! All orderings of that are here, so that `models/` can run this very file under loom, which tries every order in which
+//! All orderings of that are here, so that `models/` can run this very file under loom, which tries the orders in which
 //! threads may see each other's writes.
 
 #[cfg(loom)]

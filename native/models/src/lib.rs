@@ -1,4 +1,4 @@
-//! The orderings that memory safety hangs on, under loom: every interleaving, and every value that a relaxed read may give.
+//! The orderings that memory safety hangs on, under loom: interleavings, and every value that a relaxed read may give.
 //! What runs is the library's own file; around it stands only what it guards.
 #![cfg(all(loom, test))]
 
@@ -105,7 +105,7 @@ fn a_window_has_one_user_at_a_time_and_each_finds_it_wiped() {
             thread::spawn(move || use_it(&window, 1, secret))
         });
         use_it(&window, 1, 4);
-        others.map(|other| other.join().unwrap());
+        others.into_iter().for_each(|other| other.join().unwrap());
     });
 }
 
