@@ -90,11 +90,14 @@ class PermissionsTest {
                 .start();
         String said = new String(setting.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
         if (setting.waitFor() != 0) {
-            System.out.println("NOT TESTED: access control lists, " + said.lines().reduce("", (one, other) -> other));
+            System.out.println(
+                    "NOT TESTED: access control lists, " + said.lines().reduce("", (one, other) -> other));
             return;
         }
         Path folder = temporary.resolve("store/memguard_secure");
-        try (var guard = MemGuard.at(temporary.resolve("store")).keys(new FixedKeys(1)).open();
+        try (var guard = MemGuard.at(temporary.resolve("store"))
+                        .keys(new FixedKeys(1))
+                        .open();
                 var value = Secrets.text("value")) {
             guard.store("a", value);
         }
@@ -140,9 +143,9 @@ class PermissionsTest {
         private Writer() {}
 
         public static void main(String[] arguments) throws IOException {
-            var keys = SoftwareKeys.passphrase(() -> Secrets.text("a passphrase")).cost(1, 8 << 20);
-            try (var guard =
-                            MemGuard.at(Path.of(arguments[0])).keys(keys).open();
+            var keys =
+                    SoftwareKeys.passphrase(() -> Secrets.text("a passphrase")).cost(1, 8 << 20);
+            try (var guard = MemGuard.at(Path.of(arguments[0])).keys(keys).open();
                     var value = Secrets.random(100, 1)) {
                 guard.store("a", value);
                 System.out.println("ready");

@@ -78,10 +78,7 @@ class RacesTest {
 
     private ChildJvm attacker(String classPath, Path place) throws IOException {
         var attacker = ChildJvm.start(
-                classPath,
-                Attacker.class,
-                OtherUser.command(ATTACKER),
-                List.of(place.toString(), treasure.toString()));
+                classPath, Attacker.class, OtherUser.command(ATTACKER), List.of(place.toString(), treasure.toString()));
         attacker.expect("ready");
         return attacker;
     }
@@ -103,7 +100,8 @@ class RacesTest {
                 long done = Victim.work(store, ROUNDS);
                 attacker.send("enough");
                 long swaps = number(attacker.readLine());
-                System.out.println("races against root: " + done + " of " + ROUNDS + " stored, " + swaps + " exchanges");
+                System.out.println(
+                        "races against root: " + done + " of " + ROUNDS + " stored, " + swaps + " exchanges");
                 assertTrue(done > 0 && done < ROUNDS && swaps > ROUNDS, done + " " + swaps);
             }
             assertEquals(before, state(treasure));
@@ -135,7 +133,8 @@ class RacesTest {
                 assertTrue(line != null && line.startsWith("stored "), line + "\n" + victim.rest());
                 attacker.send("enough");
                 long swaps = number(attacker.readLine());
-                System.out.println("races in a directory of all: " + line + " of " + ROUNDS + ", " + swaps + " exchanges");
+                System.out.println(
+                        "races in a directory of all: " + line + " of " + ROUNDS + ", " + swaps + " exchanges");
                 assertTrue(swaps > 0, "no exchange");
             }
             assertEquals(before, state(treasure));
@@ -162,7 +161,9 @@ class RacesTest {
                         var value = Secrets.text(TEXT)) {
                     guard.store("secret " + i % 10, value);
                     guard.list();
-                    done += TEXT.equals(guard.<String, RuntimeException>read("secret " + i % 10, Secrets::text)) ? 1 : 0;
+                    done += TEXT.equals(guard.<String, RuntimeException>read("secret " + i % 10, Secrets::text))
+                            ? 1
+                            : 0;
                 } catch (MemGuardException e) {
                     // Refused.
                 }
