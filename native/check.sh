@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Format, lints, licenses and sources of the crates, tests (also under AddressSanitizer), models, fuzzing and instruction
-# counts of the Rust part; build.sh must have run once.
+# counts of the Rust part, as it is built for this machine.
 set -euo pipefail
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
+./build.sh local
 # Beside all the rest, at the lowest priority.
 if type -P c++ >/dev/null; then fuzz/run.sh; else echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)"; fi >target/fuzz.log 2>&1 &
 fuzz=$!

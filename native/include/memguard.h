@@ -198,6 +198,14 @@ int32_t mg_aead_open(uint64_t aead,
                      uint8_t *out,
                      uint64_t capacity);
 
+// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
+//
+// # Safety
+// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
+int32_t mg_copy(const uint8_t *from,
+                uint8_t *to,
+                uint64_t length);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

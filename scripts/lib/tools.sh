@@ -4,32 +4,10 @@
 
 cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/memguard
 
-say() { echo "memguard: $*" >&2; }
-die() { say "$*"; exit 69; } # EX_UNAVAILABLE: 1 would say "not found"
+# shellcheck source=scripts/lib/java.sh
+. "${BASH_SOURCE[0]%/*}/java.sh"
 
-# Sets jdk to the newest JDK >= 22, JAVA_HOME first; by its release file, so that no JVM is started.
-find_jdk() {
-  local home major line best=0
-  for home in "${JAVA_HOME:-}" "$(jdk_on_path)" /usr/lib/jvm/* /usr/java/* /opt/* "${HOME:-}"/.jdks/* \
-    "${HOME:-}"/.sdkman/candidates/java/*; do
-    if [ ! -x "$home/bin/javac" ] || [ ! -r "$home/release" ]; then continue; fi
-    major=0
-    while IFS= read -r line; do
-      if [[ $line =~ ^JAVA_VERSION=\"([0-9]+) ]]; then major=${BASH_REMATCH[1]}; fi
-    done <"$home/release"
-    if [ "$major" -ge 22 ] && [ "$major" -gt "$best" ]; then
-      best=$major
-      jdk=$home
-    fi
-    if [ "$best" -gt 0 ] && [ "$home" = "${JAVA_HOME:-}" ]; then break; fi
-  done
-  [ "$best" -gt 0 ]
-}
-
-jdk_on_path() {
-  local javac
-  javac=$(readlink -f "$(type -P javac)") && echo "${javac%/bin/javac}"
-} 2>/dev/null
+find_jdk() { find_java javac; }
 
 need_jdk() {
   find_jdk && return
@@ -122,6 +100,14 @@ update_lists() {
 }
 
 is_root() { [ "$(id -u)" = 0 ]; }
+
+# The compiler of the portable native libraries comes by pip; see native/zig.sh.
+need_zig() {
+  need python3 python3
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+  export PYTHONPATH=${PYTHONPATH:+$PYTHONPATH:}$cache/root/usr/lib/python3/dist-packages
+  python3 -m pip --version >/dev/null 2>&1 || die "pip is needed: install it (Debian: apt-get install python3-pip)"
+}
 
 need_build_tools() {
   need_jdk

@@ -11,9 +11,12 @@ import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.Windows;
+import io.memguard.os.ProcessFlags;
+import io.memguard.os.ResourceLimits;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreOpener;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -76,6 +79,34 @@ public final class MemGuard implements AutoCloseable {
     /** What a store says about itself without a key; nothing where there is none. */
     public static Optional<StoreDescription> describe(Path directory) {
         return StoreOpener.describe(directory).map(StoreDescription::of);
+    }
+
+    /**
+     * Closes this process to core dumps (a limit of 0, inherited by the processes that it starts) and to debuggers and
+     * {@code /proc/PID/mem}, {@code maps} or {@code environ} of everybody but root (PR_SET_DUMPABLE 0, which ends when it
+     * replaces itself by another program). There is no way back. Best called first in {@code main}; idempotent.
+     *
+     * <p>It costs what needs these: core files, gdb, strace and profilers from outside, except as root. It does not stop
+     * what the JVM itself does when asked: {@code jcmd}, agents that attach and heap dumps of the same user still work,
+     * unless it runs with {@code -XX:+DisableAttachMechanism}.
+     *
+     * @throws MemGuardException {@link ErrorCode#SECURITY_ERROR} where the kernel, or a filter of system calls, refuses it
+     */
+    public static void hardenProcess() {
+        try {
+            ResourceLimits.forbidCoreDumps();
+            ProcessFlags.forbidDumps();
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    "the process can't be hardened: " + e.getMessage()
+                            + "; allow prctl and setrlimit in the seccomp filter of the container or the unit",
+                    e);
+        }
+    }
+
+    private static boolean isHardened() {
+        return !ProcessFlags.isDumpable() && ResourceLimits.coreDump().soft() == 0;
     }
 
     /** How to open a store; not thread-safe. */
@@ -442,7 +473,8 @@ public final class MemGuard implements AutoCloseable {
                     0,
                     GuardedMemory.lockedBytes(),
                     GuardedMemory.unlockedBytes(),
-                    MemoryUsage.Protection.NONE);
+                    MemoryUsage.Protection.NONE,
+                    isHardened());
         }
         SealedCache.Usage usage = cache().usage();
         return new MemoryUsage(
@@ -452,7 +484,8 @@ public final class MemGuard implements AutoCloseable {
                 usage.windowsInUse(),
                 usage.lockedBytes() + GuardedMemory.lockedBytes(),
                 usage.unlockedBytes() + GuardedMemory.unlockedBytes(),
-                protection(usage.memoryKind()));
+                protection(usage.memoryKind()),
+                isHardened());
     }
 
     private static MemoryUsage.Protection protection(int kind) {
