@@ -57,6 +57,11 @@ static void note(const char *format, ...) {
 /* The absolute path; false where it is not under the root. */
 static int place(int directory, const char *path, char out[PATH_MAX]) {
   if (!root[0] || !path) return 0;
+  if (!strncmp(path, "/proc/self/fd/", 14)) { /* as openat does it */
+    char *rest;
+    directory = strtol(path + 14, &rest, 10);
+    path = *rest ? rest + 1 : ".";
+  }
   if (path[0] == '/') {
     snprintf(out, PATH_MAX, "%s", path);
   } else {

@@ -229,7 +229,7 @@ public final class SoftwareKeys implements KeyProvider {
     public void close() {}
 
     private Path containerOf(StoreContext store, String suffix) {
-        Path file = container != null ? container : store.directory().resolve(DEFAULT_CONTAINER);
+        Path file = container != null ? container : store.files().resolve(DEFAULT_CONTAINER);
         return file.resolveSibling(file.getFileName() + suffix);
     }
 
