@@ -206,6 +206,17 @@ int32_t mg_copy(const uint8_t *from,
                 uint8_t *to,
                 uint64_t length);
 
+// Decodes Base64 (RFC 4648, padded, no line breaks) of what is not secret; returns how many bytes that gave. What is not
+// Base64 is MG_ERR_AUTHENTICATION: it can't be what was written. `out` may hold a part of it then.
+//
+// # Safety
+// `text` must be readable for `length` bytes (null where that is 0), `out` writable for `capacity` bytes (null where that
+// is 0) and apart from it.
+int64_t mg_base64_decode(const uint8_t *text,
+                         uint64_t length,
+                         uint8_t *out,
+                         uint64_t capacity);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -5,6 +5,7 @@
 use crate::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
 use crate::status::Error;
 use crate::traces;
+use crate::window::with_room;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
 use std::collections::HashMap;
@@ -92,7 +93,7 @@ fn place(flags: u32) -> Result<*mut aws::EVP_AEAD_CTX, Error> {
         }
     }
     let mut page = Page {
-        region: Region::new(PAGE, flags)?,
+        region: with_room(PAGE, flags, |flags| Region::new(PAGE, flags))?,
         used: [false; IN_A_PAGE],
     };
     page.used[0] = true;

@@ -8,7 +8,7 @@ use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, fork, garbage, process_key, region, traces};
+use crate::{aead, base64, fork, garbage, process_key, region, traces};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -354,6 +354,21 @@ pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i
         unsafe { std::ptr::copy_nonoverlapping(from, to, length as usize) };
         traces::wipe(256);
         Ok(())
+    })
+}
+
+/// Decodes Base64 (RFC 4648, padded, no line breaks) of what is not secret; returns how many bytes that gave. What is not
+/// Base64 is MG_ERR_AUTHENTICATION: it can't be what was written. `out` may hold a part of it then.
+///
+/// # Safety
+/// `text` must be readable for `length` bytes (null where that is 0), `out` writable for `capacity` bytes (null where that
+/// is 0) and apart from it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mg_base64_decode(text: *const u8, length: u64, out: *mut u8, capacity: u64) -> i64 {
+    guarded(|| {
+        let (text, out) = (bytes(text, length)?, bytes(out, capacity)?.cast_mut());
+        // SAFETY: the caller vouches for the pointers.
+        unsafe { base64::decode((text, length as usize), (out, capacity as usize)) }.map(|written| written as i64)
     })
 }
 

@@ -44,25 +44,13 @@ impl Window {
         table::take_idle(length, pages(length)).map(Window)
     }
 
-    /// A window of its own, for which idle ones make room, so that memory is left unlocked by choice only as a last resort.
+    /// A window of its own.
     #[cold]
     fn mapped(length: usize, need: usize, flags: u32) -> Result<Window, Error> {
-        let map = |flags| table::map(length, need, flags).map(Window);
-        let mut result = map(flags & !MG_BEST_EFFORT);
-        for which in [Idle::Long, Idle::Any] {
-            match result {
-                // libsodium's allocator locks a page more.
-                Err(Error::LockedMemory | Error::NoWindow) if table::trim(which, need + 2 * PAGE) > 0 => {
-                    result = map(flags & !MG_BEST_EFFORT);
-                }
-                _ => {}
-            }
-        }
-        match result {
-            Err(Error::LockedMemory | Error::OutOfMemory) if flags & MG_BEST_EFFORT != 0 => map(flags),
+        match with_room(need, flags, |flags| table::map(length, need, flags)) {
             // Another thread may have released one by now.
             Err(Error::LockedMemory) => Window::idle(length).ok_or(Error::LockedMemory),
-            other => other,
+            made => made.map(Window),
         }
     }
 
@@ -87,6 +75,26 @@ impl Window {
 impl Drop for Window {
     fn drop(&mut self) {
         let _ = table::give_back(self.0);
+    }
+}
+
+/// Maps memory of `need` bytes, for which idle windows make room, so that it is left unlocked by choice only as a last
+/// resort. For all locked memory of this library: windows are kept on the condition that they give way.
+#[cold]
+pub fn with_room<T>(need: usize, flags: u32, map: impl Fn(u32) -> Result<T, Error>) -> Result<T, Error> {
+    let mut result = map(flags & !MG_BEST_EFFORT);
+    for which in [Idle::Long, Idle::Any] {
+        match result {
+            // libsodium's allocator locks a page more.
+            Err(Error::LockedMemory | Error::NoWindow) if table::trim(which, need + 2 * PAGE) > 0 => {
+                result = map(flags & !MG_BEST_EFFORT);
+            }
+            _ => {}
+        }
+    }
+    match result {
+        Err(Error::LockedMemory | Error::OutOfMemory) if flags & MG_BEST_EFFORT != 0 => map(flags),
+        other => other,
     }
 }
 

@@ -74,13 +74,41 @@ fn too_long(input: &mut Input) -> u64 {
     input.number().max((1 << 30) + 29)
 }
 
+/// Base64, or nearly; with room enough, or too little.
+fn text(input: &mut Input) {
+    const GROUPS: [&[u8; 4]; 8] = [b"Zm9v", b"YmFy", b"+/+/", b"Zg==", b"Zm8=", b"Z m9", b"-_Zm", b"===="];
+    let choice = input.bytes();
+    let text: Box<[u8]> = choice.iter().flat_map(|byte| *GROUPS[usize::from(byte % 8)]).collect();
+    let (last, before) = choice
+        .split_last()
+        .map_or((0, choice.as_ref()), |(last, before)| (*last, before));
+    let right = last % 8 < 5 && before.iter().all(|byte| byte % 8 < 3);
+    let length = text.len() / 4 * 3
+        - if choice.is_empty() {
+            0
+        } else {
+            [0, 0, 0, 2, 1, 0, 0, 0][usize::from(last % 8)]
+        };
+    let room = (length + usize::from(input.byte() % 4)).saturating_sub(1);
+    let mut out: Box<[u8]> = vec![0x5A; room].into();
+    let target = if room == 0 { ptr::null_mut() } else { out.as_mut_ptr() };
+    // SAFETY: the buffers have their lengths, or are null for nothing.
+    let written = unsafe { mg_base64_decode(pointer(&text, input), text.len() as u64, target, room as u64) };
+    if right && room >= length {
+        assert_eq!(written, length as i64);
+        assert!(out[length..].iter().all(|byte| *byte == 0x5A), "written beyond");
+    } else {
+        assert!(written < 0);
+    }
+}
+
 /// Makes the calls, then takes everything down and sees that nothing is left.
 pub fn run(bytes: &[u8]) {
     assert_eq!(mg_init(0), MG_OK);
     let mut input = Input(bytes);
     let (mut caches, mut windows, mut keys) = (Caches::default(), Windows::default(), Keys::default());
     while !input.0.is_empty() {
-        match input.byte() % 20 {
+        match input.byte() % 21 {
             0 => caches.make(&mut input),
             1 => caches.free(&mut input),
             2 => caches.clear(&mut input),
@@ -97,7 +125,8 @@ pub fn run(bytes: &[u8]) {
             16 => keys.make(&mut input),
             17 => keys.free(&mut input),
             18 => keys.seal(&mut input),
-            _ => keys.open(&mut input),
+            19 => keys.open(&mut input),
+            _ => text(&mut input),
         }
         windows.are_unchanged();
     }

@@ -9,6 +9,7 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
+import io.memguard.memory.Scratch;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.Windows;
 import io.memguard.os.NativeAccess;
@@ -52,6 +53,8 @@ public final class MemGuard implements AutoCloseable {
     public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
 
     private static final System.Logger LOG = System.getLogger(MemGuard.class.getName());
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
+    private static final int LONG = 64 << 10; // bytes, of a value whose window is worth looking after
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
     private final SecretStore store;
@@ -117,6 +120,7 @@ public final class MemGuard implements AutoCloseable {
         private @Nullable KeyProvider provider;
         private OpenMode mode = OpenMode.OPEN_OR_CREATE;
         private MemoryPolicy policy = MemoryPolicy.REQUIRE_LOCKED;
+        private @Nullable Duration wait;
         private Duration hydratedIdle = Duration.ZERO;
         private boolean degraded;
 
@@ -139,6 +143,19 @@ public final class MemGuard implements AutoCloseable {
         /** What to do where memory can't be locked; {@link MemoryPolicy#REQUIRE_LOCKED} unless said otherwise. */
         public Builder policy(MemoryPolicy memoryPolicy) {
             this.policy = Objects.requireNonNull(memoryPolicy);
+            return this;
+        }
+
+        /**
+         * How long a borrow waits at most for locked memory while others have all of it, before it fails with
+         * {@link ErrorCode#SECURITY_ERROR}, which names the limit; a second unless said otherwise, zero for not at all.
+         * Like the memory it counts for the whole process. {@link SecretBuffer}s, which live longer, never wait.
+         */
+        public Builder lockedMemoryWait(Duration longest) {
+            if (longest == null || longest.isNegative() || longest.compareTo(LONGEST_WAIT) > 0) {
+                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "wait for locked memory from 0 to 1 hour");
+            }
+            this.wait = longest;
             return this;
         }
 
@@ -170,6 +187,9 @@ public final class MemGuard implements AutoCloseable {
             try {
                 NativeAccess.require();
                 LockedMemory.accept(policy);
+                if (wait != null) {
+                    LockedMemory.waitAtMost(wait);
+                }
                 if (degraded) {
                     NativeLibraries.allowAbsence();
                 }
@@ -217,8 +237,7 @@ public final class MemGuard implements AutoCloseable {
         event.begin();
         boolean ready = isReady();
         long generation = store.write(checked, value);
-        Secret secret = handle(name, checked);
-        boolean cached = ready && cacheIfOpen(secret, value, generation);
+        boolean cached = ready && cacheIfOpen(name, checked, value, generation);
         event.commit();
         return cached ? Status.DONE : Status.RUST_NOT_READY;
     }
@@ -251,20 +270,20 @@ public final class MemGuard implements AutoCloseable {
                 store,
                 (value, generation) -> ready
                         && value.plaintext()
-                                .<Boolean>read(segment ->
-                                        cacheIfOpen(handle(value.text(), value.name()), segment, generation)));
+                                .<Boolean>read(
+                                        segment -> cacheIfOpen(value.text(), value.name(), segment, generation)));
         event.commit();
         return ready && cached ? Status.DONE : Status.RUST_NOT_READY;
     }
 
     /** What is durable by now must not fail any more where the cache is shut down or closed meanwhile. */
-    private boolean cacheIfOpen(Secret secret, MemorySegment value, long generation) {
+    private boolean cacheIfOpen(String name, SecretName checked, MemorySegment value, long generation) {
         SealedCache target = cache;
         if (target == null) {
             return false;
         }
         try {
-            secret.become(seal(target, value, generation));
+            put(name, checked, seal(target, value, generation));
             return true;
         } catch (IllegalStateException e) {
             return false;
@@ -309,7 +328,7 @@ public final class MemGuard implements AutoCloseable {
         }
         SealedCache target = cache();
         long sealed = target.put(value, timeToLive, idle);
-        handle(name, checked).become(new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
+        put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
         sweeper.start();
     }
 
@@ -358,7 +377,10 @@ public final class MemGuard implements AutoCloseable {
             return Optional.empty();
         }
         Secret secret = handle(name, checked);
-        return hydrate(secret, checked).map(loaded -> secret);
+        return hydrate(secret, checked).map(plaintext -> {
+            plaintext.close();
+            return secret;
+        });
     }
 
     /**
@@ -395,13 +417,18 @@ public final class MemGuard implements AutoCloseable {
         var event = new DirectAccessEvent();
         event.begin();
         boolean ready = isReady();
-        var bytes = store.read(checked, segment -> segment.toArray(ValueLayout.JAVA_BYTE))
-                .map(SecretStore.Loaded::result);
+        Optional<byte[]> bytes = store.read(checked).map(MemGuard::onHeap);
         if (ready && bytes.isPresent()) {
-            hydrate(handle(name, checked), checked);
+            hydrate(handle(name, checked), checked).ifPresent(Scratch::close);
         }
         event.commit();
         return bytes;
+    }
+
+    private static byte[] onHeap(SecretStore.Loaded loaded) {
+        try (loaded) {
+            return loaded.plaintext().<byte[], RuntimeException>read(value -> value.toArray(ValueLayout.JAVA_BYTE));
+        }
     }
 
     /** Whether a value is stored under this name, on disk or in memory only. */
@@ -416,12 +443,10 @@ public final class MemGuard implements AutoCloseable {
     public boolean delete(String name) {
         SecretName checked = SecretName.of(name);
         requireOpen();
-        Secret known = secrets.remove(name);
+        Secret known = secrets.get(name);
         boolean inMemory = known != null && known.isMemoryOnly() && known.isAlive();
         boolean deleted = store.delete(checked);
-        if (known != null) {
-            known.become(null);
-        }
+        drop(name);
         return deleted || inMemory;
     }
 
@@ -534,8 +559,7 @@ public final class MemGuard implements AutoCloseable {
     /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */
     public void cleanupMemory() {
         requireOpen();
-        secrets.values().forEach(secret -> secret.become(null));
-        secrets.clear();
+        secrets.keySet().forEach(this::drop);
         if (cache != null) {
             Windows.trim();
         }
@@ -611,33 +635,52 @@ public final class MemGuard implements AutoCloseable {
         return store.generation(stripe);
     }
 
-    /** Brings the current value of a secret into the cache. */
-    Secret.Cached load(Secret secret, Secret.@Nullable Cached before) {
+    /** Brings the current value of a secret into the cache, and lends it from where it was decrypted to. */
+    <R extends @Nullable Object, X extends Throwable> R readStored(
+            Secret secret, Secret.@Nullable Cached before, Borrower<R, X> use) throws X {
         requireReady();
         if (before != null && before.isMemoryOnly()) {
-            secrets.remove(secret.name(), secret);
+            forget(secret, before);
             throw gone();
         }
-        return hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone);
+        try (var plaintext = hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone)) {
+            return plaintext.read(use);
+        }
     }
 
-    private Optional<Secret.Cached> hydrate(Secret secret, SecretName name) {
+    /** The value from disk, which is in the cache now; the caller closes it. */
+    private Optional<Scratch> hydrate(Secret secret, SecretName name) {
         var event = new HydrateEvent();
         event.begin();
-        // The generation is filled in afterwards: it was read before the file, under the secret's lock.
-        var loaded = store.read(name, plaintext -> seal(cache(), plaintext, 0))
-                .map(value -> value.result().at(value.generation()));
-        secret.become(loaded.orElse(null));
+        Secret.Cached before = secret.cached();
+        var loaded = store.read(name);
         if (loaded.isEmpty()) {
-            secrets.remove(secret.name(), secret);
+            secret.replace(before, null);
+            forget(secret, null);
+            event.commit();
+            return Optional.empty();
+        }
+        Scratch plaintext = loaded.get().plaintext();
+        try {
+            // The generation was read before the file, under the secret's lock.
+            Secret.Cached sealed = plaintext.read(
+                    segment -> seal(cache(), segment, loaded.get().generation()));
+            // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
+            secrets.compute(secret.name(), (key, known) -> {
+                secret.replace(before, sealed);
+                return known == null ? secret : known;
+            });
+        } catch (Throwable failure) {
+            plaintext.close();
+            throw failure;
         }
         event.commit();
-        return loaded;
+        return Optional.of(plaintext);
     }
 
     private Secret.Cached seal(SealedCache target, MemorySegment plaintext, long generation) {
-        if (hydratedIdle.isPositive()) {
-            sweeper.start();
+        if (hydratedIdle.isPositive() || plaintext.byteSize() > LONG) {
+            sweeper.start(); // It gives up long windows that are not used any more, too.
         }
         return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
     }
@@ -647,13 +690,37 @@ public final class MemGuard implements AutoCloseable {
         SealedCache ready = cache;
         if (ready != null && !closed) {
             if (ready.sweep() > 0) {
-                secrets.values().removeIf(secret -> secret.isMemoryOnly() && !secret.isAlive());
+                secrets.values().stream()
+                        .filter(secret -> secret.isMemoryOnly() && !secret.isAlive())
+                        .forEach(secret -> forget(secret, secret.cached()));
             }
         }
     }
 
     private Secret handle(String name, SecretName checked) {
         return secrets.computeIfAbsent(name, key -> new Secret(this, key, checked.stripe()));
+    }
+
+    /** A value and its place in the table in one step: none is lost to whoever removes the secret at that moment. */
+    private void put(String name, SecretName checked, Secret.Cached value) {
+        secrets.compute(name, (key, known) -> {
+            Secret secret = known == null ? new Secret(this, key, checked.stripe()) : known;
+            secret.become(value);
+            return secret;
+        });
+    }
+
+    private void drop(String name) {
+        secrets.computeIfPresent(name, (key, known) -> {
+            known.become(null);
+            return null;
+        });
+    }
+
+    /** Drops a secret whose value is gone, unless it has got another one meanwhile. */
+    private void forget(Secret secret, Secret.@Nullable Cached last) {
+        secrets.computeIfPresent(
+                secret.name(), (key, known) -> known == secret && Objects.equals(known.cached(), last) ? null : known);
     }
 
     /** Whether the native cache can be used; looks once a second whether it can by now. */

@@ -6,6 +6,7 @@ import io.memguard.memory.SealedCache;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,10 +24,6 @@ public final class Secret {
     record Cached(SealedCache cache, long handle, long generation) {
         boolean isMemoryOnly() {
             return generation == MEMORY_ONLY;
-        }
-
-        Cached at(long otherGeneration) {
-            return new Cached(cache, handle, otherGeneration);
         }
 
         /** A window, or STALE. */
@@ -56,14 +53,18 @@ public final class Secret {
      */
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
         Cached current = cached;
-        long window = current != null && (current.isMemoryOnly() || current.generation() == guard.generation(stripe))
-                ? current.open()
-                : SealedCache.STALE;
-        while (window < 0) {
-            // What was just loaded is current enough for this read, however often others store meanwhile.
-            window = guard.load(this, current).open();
+        long window = open(current);
+        while (window < 0 && !Objects.equals(current, cached)) { // replaced just now
+            current = cached;
+            window = open(current);
         }
-        return SealedCache.lend(window, use);
+        return window < 0 ? guard.readStored(this, current, use) : SealedCache.lend(window, use);
+    }
+
+    private long open(@Nullable Cached value) {
+        return value != null && (value.isMemoryOnly() || value.generation() == guard.generation(stripe))
+                ? value.open()
+                : SealedCache.STALE;
     }
 
     /** The length in bytes. */
@@ -123,6 +124,11 @@ public final class Secret {
         return name;
     }
 
+    @Nullable
+    Cached cached() {
+        return cached;
+    }
+
     boolean isMemoryOnly() {
         Cached current = cached;
         return current != null && current.isMemoryOnly();
@@ -141,8 +147,22 @@ public final class Secret {
             before = cached;
             cached = next;
         }
-        if (before != null) {
-            before.cache().remove(before.handle());
+        giveUp(before);
+    }
+
+    /** The same, but only where the one before is still in place; else the new one is given up. */
+    void replace(@Nullable Cached before, @Nullable Cached next) {
+        boolean replaced;
+        synchronized (this) {
+            replaced = Objects.equals(cached, before);
+            cached = replaced ? next : cached;
+        }
+        giveUp(replaced ? before : next);
+    }
+
+    private static void giveUp(@Nullable Cached value) {
+        if (value != null) {
+            value.cache().remove(value.handle());
         }
     }
 }

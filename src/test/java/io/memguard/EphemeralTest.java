@@ -49,6 +49,60 @@ class EphemeralTest {
     }
 
     @Test
+    void aValueThatIsReplacedAllTheTimeIsNeverMissing() throws Exception {
+        keep("otp", "0", LONG, LONG);
+        Thread writer = Thread.ofPlatform().start(() -> {
+            for (int i = 1; i <= 5000; i++) {
+                keep("otp", Integer.toString(i), LONG, LONG);
+            }
+        });
+        int last = 0;
+        do {
+            int now = Integer.parseInt(read("otp"));
+            assertTrue(now >= last, now + " after " + last);
+            last = now;
+        } while (writer.isAlive());
+        assertEquals("5000", read("otp"));
+    }
+
+    @Test
+    void nothingStaysInTheCacheOfWhatIsStoredReadAndDeletedAtOnce() throws Exception {
+        Runnable storing = () -> {
+            for (int i = 0; i < 150; i++) {
+                try (var value = Secrets.text("value")) {
+                    guard.store("busy", value);
+                }
+            }
+        };
+        Runnable deleting = () -> {
+            for (int i = 0; i < 300; i++) {
+                guard.delete("busy");
+            }
+        };
+        Runnable reading = () -> {
+            for (int i = 0; i < 3000; i++) {
+                try {
+                    assertEquals("value", read("busy"));
+                } catch (MemGuardException e) {
+                    assertEquals(ErrorCode.RETRIEVE_FAILED, e.code());
+                }
+            }
+        };
+        try (var threads = java.util.concurrent.Executors.newFixedThreadPool(4)) {
+            for (var done : List.of(
+                    threads.submit(storing),
+                    threads.submit(deleting),
+                    threads.submit(reading),
+                    threads.submit(reading))) {
+                done.get();
+            }
+        }
+        guard.delete("busy");
+        guard.cleanupMemory();
+        assertEquals(0, guard.memoryUsage().items());
+    }
+
+    @Test
     void aMemoryOnlySecretIsReadAndNeverOnDisk() throws IOException {
         keep("otp", "123456", LONG, LONG);
         assertEquals("123456", read("otp"));

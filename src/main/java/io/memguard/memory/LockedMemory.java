@@ -5,10 +5,15 @@ import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.events.MemoryLimitEvent;
 import io.memguard.os.ResourceLimits;
+import java.time.Duration;
 
 /** Says what to do where memory can't be locked. */
 public final class LockedMemory {
+    /** Longer than any callback should keep a secret. */
+    public static final Duration DEFAULT_WAIT = Duration.ofSeconds(1);
+
     private static volatile boolean required = true;
+    private static volatile long patience = DEFAULT_WAIT.toNanos();
 
     private LockedMemory() {}
 
@@ -17,6 +22,16 @@ public final class LockedMemory {
         if (policy == MemoryPolicy.BEST_EFFORT) {
             required = false;
         }
+    }
+
+    /** How long whoever needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
+    public static void waitAtMost(Duration wait) {
+        patience = wait.toNanos();
+    }
+
+    /** In nanoseconds. */
+    static long patience() {
+        return patience;
     }
 
     static boolean isRequired() {

@@ -27,7 +27,8 @@ final class NativeStatus {
             return LockedMemory.exhausted(need);
         }
         if (status == MG_ERR_NO_WINDOW()) {
-            return error("too many secrets are borrowed at once; end some borrows first");
+            return error(MG_WINDOW_COUNT()
+                    + " secrets are borrowed at once, which is the most there may be; end some borrows first");
         }
         if (status == MG_ERR_OUT_OF_MEMORY()) {
             return error("out of native memory");

@@ -6,11 +6,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 
-/** Waits for a window while all locked memory is lent, instead of failing at the first short rush. */
+/**
+ * Waits for a window while all locked memory is lent, instead of failing at the first short rush. A nested borrow that can
+ * never succeed ends after it, too.
+ */
 final class WindowWait {
-    /** Longer than any callback should keep a secret; a nested borrow that can never succeed ends after it, too. */
-    private static final long PATIENCE = TimeUnit.SECONDS.toNanos(1);
-
     private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
 
     private WindowWait() {}
@@ -22,7 +22,7 @@ final class WindowWait {
     }
 
     private static long waitFor(LongSupplier call, long need) {
-        long deadline = System.nanoTime() + PATIENCE;
+        long deadline = System.nanoTime() + LockedMemory.patience();
         long pause = TimeUnit.MICROSECONDS.toNanos(20);
         while (true) {
             LockSupport.parkNanos(pause);

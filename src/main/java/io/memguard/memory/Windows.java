@@ -18,15 +18,14 @@ public final class Windows {
 
     private Windows() {}
 
-    /** Lends scratch memory of {@code length} zeros, writable; wiped when the callback ends. */
-    public static <R extends @Nullable Object, X extends Throwable> R scratch(long length, Borrower<R, X> use)
-            throws X {
-        long window = WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
-        try (var arena = Arena.ofConfined()) {
-            return use.use(memory(window, arena));
-        } finally {
-            NativeStatus.check(mg_window_release(window));
-        }
+    /** Takes a window of {@code length} zeros, to be given to {@link #release}. */
+    static long acquire(long length) {
+        return WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
+    }
+
+    /** Wipes a window and takes it back. */
+    static void release(long window) {
+        NativeStatus.check(mg_window_release(window));
     }
 
     /** Lends an open window read-only and releases it. The arena ends before the window is wiped and used again. */
@@ -34,7 +33,7 @@ public final class Windows {
         try (var arena = Arena.ofConfined()) {
             return use.use(memory(window, arena).asReadOnly());
         } finally {
-            NativeStatus.check(mg_window_release(window));
+            release(window);
         }
     }
 
@@ -43,7 +42,8 @@ public final class Windows {
         return NativeStatus.check(mg_trim());
     }
 
-    private static MemorySegment memory(long window, Arena arena) {
+    /** Its memory, writable, as long as the arena lives; the arena has to end before the window is released. */
+    static MemorySegment memory(long window, Arena arena) {
         long descriptor = (window & INDEX_MASK) * STRIDE;
         long address = Table.MEMORY.get(ValueLayout.JAVA_LONG, descriptor + DATA);
         long length = Table.MEMORY.get(ValueLayout.JAVA_LONG, descriptor + LENGTH);

@@ -215,15 +215,29 @@ public final class Posix {
         try (var arena = Arena.ofConfined()) {
             var piece = arena.allocate(Math.clamp(into.length, 1, PIECE));
             while (length < into.length) {
-                long wanted = Math.min(PIECE, into.length - length);
-                int read =
-                        (int) repeat("read", file, state -> (long) READ.invokeExact(state, descriptor, piece, wanted));
-                if (read == 0) {
-                    break;
-                }
+                long wanted = Math.min(piece.byteSize(), into.length - length);
+                int read = (int) read(descriptor, file, piece.asSlice(0, wanted));
                 MemorySegment.copy(piece, ValueLayout.JAVA_BYTE, 0, into, length, read);
                 length += read;
+                if (read < wanted) {
+                    break;
+                }
             }
+        }
+        return length;
+    }
+
+    /** Reads until the native segment is full or the file ends; how much it was. */
+    static long read(int descriptor, Path file, MemorySegment into) throws IOException {
+        long length = 0;
+        while (length < into.byteSize()) {
+            var rest = into.asSlice(length);
+            long read =
+                    repeat("read", file, state -> (long) READ.invokeExact(state, descriptor, rest, rest.byteSize()));
+            if (read == 0) {
+                break;
+            }
+            length += read;
         }
         return length;
     }

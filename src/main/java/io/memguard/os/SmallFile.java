@@ -1,14 +1,23 @@
 package io.memguard.os;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** Reads whole files that somebody may have replaced: no links, no pipes, no more than a limit, no hanging. */
-public final class SmallFile {
-    private SmallFile() {}
+/** A file that somebody may have replaced, open for reading: no links, no pipes, no more than a limit, no hanging. */
+public final class SmallFile implements AutoCloseable {
+    private final int descriptor;
+    private final Path path;
+    private final long size;
+
+    private SmallFile(int descriptor, Path path, long size) {
+        this.descriptor = descriptor;
+        this.path = path;
+        this.size = size;
+    }
 
     /** What is there is no file that could have been written by us. */
     public static final class StrangeFileException extends IOException {
@@ -20,12 +29,12 @@ public final class SmallFile {
     }
 
     /**
-     * The content, or nothing where there is no such file. Unlike a channel's, this reading survives interrupts.
+     * Opens a file, or nothing where there is none. Unlike a channel, this survives interrupts.
      *
-     * @param limit in bytes, less than 2 GiB
+     * @param limit in bytes
      * @throws StrangeFileException where it is a link, a pipe, a device, a directory, or longer than the limit
      */
-    public static Optional<byte[]> read(Path file, long limit) throws IOException {
+    public static Optional<SmallFile> open(Path file, long limit) throws IOException {
         int descriptor;
         try {
             descriptor = Posix.openForReading(file);
@@ -41,11 +50,39 @@ public final class SmallFile {
                 throw new StrangeFileException(
                         file + " has " + status.size() + " bytes, more than any such file of a store");
             }
-            byte[] content = new byte[(int) status.size()];
-            int length = Posix.read(descriptor, file, content);
-            return Optional.of(length == content.length ? content : Arrays.copyOf(content, length));
-        } finally {
+            return Optional.of(new SmallFile(descriptor, file, status.size()));
+        } catch (Throwable failure) {
             Posix.closeQuietly(descriptor);
+            throw failure;
         }
+    }
+
+    /** The content of a file, or nothing where there is none; see {@link #open}, with a limit of less than 2 GiB. */
+    public static Optional<byte[]> read(Path file, long limit) throws IOException {
+        var opened = open(file, limit);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        try (var found = opened.get()) {
+            byte[] content = new byte[(int) found.size];
+            int length = Posix.read(found.descriptor, file, content);
+            return Optional.of(length == content.length ? content : Arrays.copyOf(content, length));
+        }
+    }
+
+    /** Its length when it was opened, in bytes. */
+    public long size() {
+        return size;
+    }
+
+    /** Reads on until the native segment is full or the file ends; returns how many bytes that were. */
+    public long read(MemorySegment into) throws IOException {
+        return Posix.read(descriptor, path, into);
+    }
+
+    /** Once. */
+    @Override
+    public void close() {
+        Posix.closeQuietly(descriptor);
     }
 }

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.HexFormat;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Seals what goes into files and binds it to its place: format, purpose, store, and name. Ciphertext may be on the heap. */
@@ -59,21 +60,37 @@ final class FileSeal {
     record Opened<R extends @Nullable Object>(
             boolean authentic, @Nullable R result) {}
 
-    /** Opens into a locked window that is wiped after the callback. */
+    /** Opens into protected memory that is wiped after the callback. */
     <R extends @Nullable Object, X extends Throwable> Opened<R> open(
             Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
-        if (sealed.length < StoreKey.OVERHEAD) {
-            return new Opened<>(false, null);
-        }
-        return Scratch.<Opened<R>, X>lend(key.room(sealed.length), room -> {
-            boolean authentic;
-            try (var arena = Arena.ofConfined()) {
-                var ciphertext = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
-                authentic = key.open(aad(arena, purpose, place), ciphertext, room);
+        try (var arena = Arena.ofConfined()) {
+            var plaintext = open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed));
+            if (plaintext.isEmpty()) {
+                return new Opened<>(false, null);
             }
-            var plaintext = room.asSlice(0, sealed.length - StoreKey.OVERHEAD);
-            return authentic ? new Opened<>(true, use.use(plaintext)) : new Opened<R>(false, null);
-        });
+            try (var opened = plaintext.get()) {
+                return new Opened<>(true, opened.read(use));
+            }
+        }
+    }
+
+    /** Opens native ciphertext into protected memory, which the caller closes; nothing where it is not authentic. */
+    Optional<Scratch> open(Purpose purpose, byte[] place, MemorySegment sealed) {
+        if (sealed.byteSize() < StoreKey.OVERHEAD) {
+            return Optional.empty();
+        }
+        var plaintext = Scratch.take(key.room(sealed.byteSize()));
+        boolean authentic = false;
+        try (var arena = Arena.ofConfined()) {
+            var aad = aad(arena, purpose, place);
+            authentic = plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room));
+        } finally {
+            if (!authentic) {
+                plaintext.close();
+            }
+        }
+        plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
+        return authentic ? Optional.of(plaintext) : Optional.empty();
     }
 
     /** A sealed text as it stands in a file. */

@@ -2,7 +2,10 @@ package io.memguard.store;
 
 import io.memguard.Borrower;
 import io.memguard.keys.StoreKey;
+import io.memguard.memory.Scratch;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +31,12 @@ record Keyring(
             FileSeal.Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
         var opened = writing().<R, X>open(purpose, place, sealed, use);
         return opened.authentic() || next == null ? opened : seal(current).open(purpose, place, sealed, use);
+    }
+
+    /** Opens native ciphertext under either key; see {@link FileSeal#open}. */
+    Optional<Scratch> open(FileSeal.Purpose purpose, byte[] place, MemorySegment sealed) {
+        var opened = writing().open(purpose, place, sealed);
+        return opened.isPresent() || next == null ? opened : seal(current).open(purpose, place, sealed);
     }
 
     private FileSeal seal(StoreKey key) {

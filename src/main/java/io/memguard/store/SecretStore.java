@@ -1,9 +1,9 @@
 package io.memguard.store;
 
-import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
+import io.memguard.memory.Scratch;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -183,29 +182,34 @@ public final class SecretStore implements AutoCloseable {
     /**
      * What was read.
      *
-     * @param result what the callback made of it
+     * @param plaintext in protected memory, wiped by {@link #close}
      * @param generation it is current as long as {@link SecretStore#generation} gives this number
      */
-    public record Loaded<R>(R result, long generation) {}
+    public record Loaded(Scratch plaintext, long generation) implements AutoCloseable {
+        @Override
+        public void close() {
+            plaintext.close();
+        }
+    }
 
-    /** Decrypts into a locked window for the callback; nothing where there is no such secret. */
-    public <R> Optional<Loaded<R>> read(SecretName name, Borrower<R, RuntimeException> use) {
-        record File(Optional<byte[]> content, long generation) {}
+    /** Decrypts into protected memory, which the caller closes; nothing where there is no such secret. */
+    public Optional<Loaded> read(SecretName name) {
+        record Found(Optional<SmallFile> file, long generation) {}
         return during(ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> {
             while (true) {
                 try (var tried = keys.known()) {
-                    File file = locks.locked(
+                    // What is open stays as it is: writers put another file in its place.
+                    Found found = locks.locked(
                             name.stripe(),
-                            () -> new File(
-                                    SmallFile.read(layout.value(name.hex()), MAX_FILE),
+                            () -> new Found(
+                                    SmallFile.open(layout.value(name.hex()), MAX_FILE),
                                     generations.get(name.stripe())));
-                    if (file.content().isEmpty()) {
+                    if (found.file().isEmpty()) {
                         return Optional.empty();
                     }
-                    byte[] sealed = FileSeal.decode(file.content().get());
-                    var opened = tried.keys().open(FileSeal.Purpose.VALUE, name.hash(), sealed, use);
-                    if (opened.authentic()) {
-                        return Optional.of(new Loaded<>(Objects.requireNonNull(opened.result()), file.generation()));
+                    var opened = open(tried.keys(), name, found.file().get());
+                    if (opened.isPresent()) {
+                        return Optional.of(new Loaded(opened.get(), found.generation()));
                     }
                     if (!keys.isPast(tried.keys())) {
                         throw damaged(name);
@@ -213,6 +217,13 @@ public final class SecretStore implements AutoCloseable {
                 }
             }
         });
+    }
+
+    private static Optional<Scratch> open(Keyring keys, SecretName name, SmallFile found) throws IOException {
+        try (var file = found;
+                var sealed = SealedText.read(file)) {
+            return keys.open(FileSeal.Purpose.VALUE, name.hash(), sealed.bytes());
+        }
     }
 
     private static MemGuardException damaged(SecretName name) {

@@ -13,14 +13,17 @@ import io.memguard.os.Posix;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -119,6 +122,18 @@ class LimitsTest {
     }
 
     @Test
+    void aBorrowWaitsForLockedMemoryAsLongAsWasSetAndTheErrorNamesTheLimit() throws Exception {
+        for (int wait : new int[] {0, 2500}) {
+            String said = run(64, "wait", "-Dwait=" + wait);
+            var waited = java.util.regex.Pattern.compile("waited (\\d+) ms").matcher(said);
+            assertTrue(waited.find() && Long.parseLong(waited.group(1)) >= wait, said);
+            assertTrue(said.contains("SECURITY_ERROR can't lock 40960 bytes"), said);
+            assertTrue(said.contains("RLIMIT_MEMLOCK) is 65536 bytes"), said);
+            assertTrue(said.contains("nothing leaked"), said);
+        }
+    }
+
+    @Test
     void aThousandBorrowsAtOnceWorkWithin8MiB() throws Exception {
         assertTrue(run(8192, "thousand").contains("a thousand borrows work"));
     }
@@ -176,7 +191,34 @@ class LimitsTest {
                         check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 2)));
                         guard.cleanupMemory();
                     }
+                    check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 2)));
+                    // The window is kept for the next read, and gives way to a buffer.
+                    check(guard.memoryUsage().lockedBytes() > 5_000_000);
+                    try (var value = Secrets.random(5_000_000, 3)) {
+                        guard.store("five", value);
+                    }
+                    check(guard.<Boolean, RuntimeException>read("five", s -> Secrets.matches(s, 3)));
                     System.out.println("five megabytes work");
+                }
+                case "wait" -> {
+                    var guard = MemGuard.at(directory)
+                            .keys(new FixedKeys(1))
+                            .lockedMemoryWait(Duration.ofMillis(Integer.getInteger("wait")))
+                            .open();
+                    try (var value = Secrets.random(40_000, 1)) {
+                        guard.store("a", value);
+                    }
+                    guard.<@Nullable Void, RuntimeException>read("a", outer -> {
+                        long begin = System.nanoTime();
+                        var refused = org.junit.jupiter.api.Assertions.assertThrows(
+                                MemGuardException.class, () -> guard.read("a", MemorySegment::byteSize));
+                        System.out.println("waited " + (System.nanoTime() - begin) / 1_000_000 + " ms");
+                        System.out.println(refused.code() + " " + refused.getMessage());
+                        return null;
+                    });
+                    check(guard.<Boolean, RuntimeException>read("a", s -> Secrets.matches(s, 1)));
+                    check(guard.memoryUsage().windowsInUse() == 0);
+                    System.out.println("nothing leaked");
                 }
                 case "thousand" -> {
                     var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);

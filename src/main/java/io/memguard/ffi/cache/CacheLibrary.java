@@ -1345,6 +1345,69 @@ public class CacheLibrary extends CacheLibrary$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class mg_base64_decode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_base64_decode").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_base64_decode(const uint8_t *text, uint64_t length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_base64_decode$descriptor() {
+        return mg_base64_decode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_base64_decode(const uint8_t *text, uint64_t length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_base64_decode$handle() {
+        return mg_base64_decode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_base64_decode(const uint8_t *text, uint64_t length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_base64_decode$address() {
+        return mg_base64_decode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_base64_decode(const uint8_t *text, uint64_t length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static long mg_base64_decode(MemorySegment text, long length, MemorySegment out, long capacity) {
+        var mh$ = mg_base64_decode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_base64_decode", text, length, out, capacity);
+            }
+            return (long)mh$.invokeExact(text, length, out, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int MG_ERR_INVALID_ARGUMENT = (int)-1L;
     /**
      * {@snippet lang=c :
