@@ -38,6 +38,11 @@ public final class Leak {
         return HexFormat.of().formatHex(bytes, 0, Math.min(bytes.length, 64));
     }
 
+    /** In the name of a thread that lives on. */
+    public static void startThread(MemorySegment secret) {
+        Thread.ofPlatform().daemon().name(hex(secret)).start(java.util.concurrent.locks.LockSupport::park);
+    }
+
     /** In a flight recording. */
     public static void record(MemorySegment secret) {
         var event = new Leaking();

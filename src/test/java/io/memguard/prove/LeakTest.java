@@ -106,7 +106,7 @@ class LeakTest {
                 Place.THREAD_DUMP,
                 "MemGuard.java",
                 "        long generation = store.write(checked, value);",
-                "        Thread.currentThread().setName(Leak.hex(value)); long generation = store.write(checked, value);"),
+                "        Leak.startThread(value); long generation = store.write(checked, value);"),
         /** The management bean answers with something of the store: here its key. */
         KEY_IN_AN_ANSWER_OF_JMX(
                 Place.JMX,
