@@ -13,7 +13,7 @@ if compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; t
 cargo build --release --locked --quiet --target-dir ../target "${features[@]}"
 log=$kept/log
 if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib nice -n 19 ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
-  -timeout=60 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
+  -timeout=600 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
   tail -n 60 "$log" >&2
   exit 1
 fi

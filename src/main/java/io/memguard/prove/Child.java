@@ -135,7 +135,7 @@ final class Child implements AutoCloseable {
         }
 
         /** State T of proc_pid_stat(5), of every thread. */
-        private boolean isStopped() throws IOException {
+        private boolean isStopped() {
             try (var threads = Files.list(Path.of("/proc", Long.toString(process.pid()), "task"))) {
                 for (Path thread : threads.toList()) {
                     // A thread that waits for the disk comes to it in time.
@@ -144,8 +144,8 @@ final class Child implements AutoCloseable {
                         return false;
                     }
                 }
-            } catch (java.nio.file.NoSuchFileException e) {
-                return false; // A thread has just ended.
+            } catch (IOException | java.io.UncheckedIOException e) {
+                return false; // A thread has just ended, or all of them have.
             }
             return true;
         }

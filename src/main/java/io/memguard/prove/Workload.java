@@ -198,8 +198,9 @@ final class Workload {
 
     private void store(MemGuard guard, String name, String canary) {
         int number = canary.startsWith("value ") && Character.isDigit(canary.charAt(6)) ? canary.charAt(6) - '0' : -1;
-        try (var value = asking.ask(canary, number < 0 ? 40 : SIZES[number])) {
-            guard.store(name, value);
+        try (var value = asking.ask(canary, number < 0 ? 40 : SIZES[number]);
+                var copy = value.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf)) {
+            guard.store(name, copy);
         }
     }
 

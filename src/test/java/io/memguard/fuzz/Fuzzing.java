@@ -49,14 +49,14 @@ final class Fuzzing {
                 "--reproducer_path=" + kept.getParent(),
                 "-artifact_prefix=" + kept.getParent() + "/",
                 "-max_total_time=" + seconds,
-                "-timeout=60", // of the clock, on a machine that may be busy
+                "-timeout=600", // of the clock, on a machine that may be busy
                 "-rss_limit_mb=4096",
                 "-print_final_stats=1"));
         if (Files.exists(dictionary)) {
             command.add("-dict=" + dictionary);
         }
         command.addAll(List.of(kept.toString(), Seeds.folder(fuzzer).toString()));
-        return run(seconds + 300, command);
+        return run(seconds + 900, command);
     }
 
     private Result run(int seconds, List<String> arguments) throws IOException, InterruptedException {
