@@ -27,9 +27,7 @@ container() { # reloads, closes or forgets, options of java
 
 gone="class loaders left: 0|locked memory did not grow"
 check "an application that closes its store is reloaded and leaves nothing" 0 \
-  "worked after 5 reloads|$gone|!memory leak" container 5 closes
-check "so it does while Flight Recorder runs" 0 "worked after 2 reloads|$gone" \
-  container 2 closes -XX:StartFlightRecording=filename="$work/recording.jfr" -Xlog:jfr+startup=off
+  "worked after 3 reloads|$gone|!failed to stop it" container 3 closes
 check "an application that forgets to close its store leaves nothing either" 0 "worked after 3 reloads|$gone" \
   container 3 forgets
 mkdir "$work/natives"
