@@ -17,8 +17,15 @@ bind() { # library, class, header
   sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/' "$out/io/memguard/ffi/$1"/*.java
 }
 
-bind cache CacheLibrary native/include/memguard.h
-bind sodium SodiumLibrary jextract/headers/sodium.h
+# These two lie in no path that a class loader could be asked for; see io.memguard.memory.LibraryLoader.
+bind_opened() {
+  bind "$@"
+  sed -i 's/SYMBOL_LOOKUP = SymbolLookup\.loaderLookup()/SYMBOL_LOOKUP = io.memguard.ffi.NativeSymbols.lookup()/' \
+    "$out/io/memguard/ffi/$1/$2.java"
+}
+
+bind_opened cache CacheLibrary native/include/memguard.h
+bind_opened sodium SodiumLibrary jextract/headers/sodium.h
 bind linux LinuxLibrary jextract/headers/linux.h
 bind pkcs11 Pkcs11Library jextract/headers/pkcs11.h
 [ "$out" != src/main/java ] || jextract/sources.sh > jextract/generated-from.sha256

@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Format, lints, tests (also under AddressSanitizer), a little fuzzing and instruction counts of the Rust part; build.sh
-# must have run once.
+# Format, lints, licenses and sources of the crates, tests (also under AddressSanitizer), models, fuzzing and instruction
+# counts of the Rust part, as it is built for this machine.
 set -euo pipefail
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
-cargo fmt --check
+./build.sh local
+# Beside all the rest, at the lowest priority.
+if type -P c++ >/dev/null; then fuzz/run.sh; else echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)"; fi >target/fuzz.log 2>&1 &
+fuzz=$!
+trap 'kill $fuzz 2>/dev/null || true' EXIT
+for crate in . fuzz models; do (cd "$crate" && cargo fmt --check); done
 cargo clippy --release --locked --all-targets --quiet -- -D warnings
+./audit.sh
 cargo test --release --locked 2>&1 | tee target/check.log
-(cd fuzz && cargo fmt --check)
 ./sanitize.sh
-if type -P c++ >/dev/null; then fuzz/run.sh; else echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)"; fi
+models/run.sh
 ./count.sh
+wait "$fuzz" || { cat target/fuzz.log >&2; exit 1; }
+cat target/fuzz.log

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Prints the bill of materials (CycloneDX 1.6) of libmemguard_ffi and libsodium: the crates that are linked in, with the
-# checksums of Cargo.lock. build.sh must have run once.
+# checksums of Cargo.lock.
+# usage: sbom.sh LIBSODIUM      where build.sh installed it
 set -euo pipefail
+sodium=$1
 cd "$(dirname "$0")"
-sodium=$(awk '/define SODIUM_VERSION_STRING/ { gsub(/"/, "", $3); print $3 }' target/sodium/include/sodium/version.h)
+sodium=$(awk '/define SODIUM_VERSION_STRING/ { gsub(/"/, "", $3); print $3 }' "$sodium/include/sodium/version.h")
 cargo tree --locked --quiet --edges normal --target x86_64-unknown-linux-gnu --prefix none --format '{p}|{l}' \
   | sed 's/ (\*)//; s/ (proc-macro)//; s/ ([^)]*)|/|/' | LC_ALL=C sort -u | awk -v sodium="$sodium" '
   function component(name, version, purl, license, hash) {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* F_OFD_SETLKW */
 #include <fcntl.h>
 #include <gnu/libc-version.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -4,7 +4,7 @@
 # usage: run.sh [SECONDS]      ../build.sh must have run once; needs a C++ compiler
 set -euo pipefail
 cd "$(dirname "$0")"
-seconds=${1:-10}
+seconds=${1:-60}
 kept=../target/fuzz
 mkdir -p "$kept/corpus"
 features=()
@@ -12,8 +12,8 @@ if compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; t
 # With the library's folder: what both need is built once.
 cargo build --release --locked --quiet --target-dir ../target "${features[@]}"
 log=$kept/log
-if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
-  -timeout=20 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
+if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib nice -n 19 ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
+  -timeout=600 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
   tail -n 60 "$log" >&2
   exit 1
 fi

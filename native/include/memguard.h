@@ -209,6 +209,14 @@ int64_t mg_base64_decode(const uint8_t *text,
                          uint8_t *out,
                          uint64_t capacity);
 
+// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
+//
+// # Safety
+// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
+int32_t mg_copy(const uint8_t *from,
+                uint8_t *to,
+                uint64_t length);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -8,7 +8,7 @@ use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, base64, fork, garbage, process_key, region};
+use crate::{aead, base64, fork, garbage, process_key, region, traces};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -354,6 +354,21 @@ pub unsafe extern "C" fn mg_base64_decode(text: *const u8, length: u64, out: *mu
         let (text, out) = (bytes(text, length)?, bytes(out, capacity)?.cast_mut());
         // SAFETY: the caller vouches for the pointers.
         unsafe { base64::decode((text, length as usize), (out, capacity as usize)) }.map(|written| written as i64)
+    })
+}
+
+/// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
+///
+/// # Safety
+/// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i32 {
+    status(|| {
+        let (from, to) = (bytes(from, length)?, bytes(to, length)?.cast_mut());
+        // SAFETY: the caller vouches for the pointers.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, length as usize) };
+        traces::wipe(256);
+        Ok(())
     })
 }
 

@@ -17,6 +17,7 @@ pub mod lifetime;
 pub mod process_key;
 pub mod region;
 pub mod slots;
+pub mod state;
 pub mod status;
 pub mod table;
 pub mod traces;

@@ -6,6 +6,7 @@
 use crate::clock::now_ms;
 use crate::kept;
 use crate::region::{Kind, PAGE, Region};
+use crate::state::{self, BUSY, EMPTY, FREE, Seen, State};
 use crate::status::Error;
 use crate::window::{MG_WINDOW_COUNT, MgWindow};
 use libsodium_sys as sodium;
@@ -21,8 +22,7 @@ const IDLE_MS: u64 = 10_000;
 pub struct Descriptor {
     pub(crate) data: AtomicPtr<u8>,
     pub(crate) length: AtomicU64,
-    /// `generation << 2 | state`
-    state: AtomicU64,
+    state: State,
     /// Bytes that stay mapped when it is released; 0 where nothing does.
     kept: AtomicUsize,
     /// The generation at the last look for unused windows.
@@ -36,20 +36,11 @@ unsafe impl Sync for Descriptor {}
 
 const _: () = assert!(size_of::<Descriptor>() == size_of::<MgWindow>());
 
-/// No memory behind it.
-const EMPTY: u64 = 0;
-/// Wiped memory waits for its next use.
-const FREE: u64 = 1;
-/// Lent.
-const BUSY: u64 = 2;
-/// Between two of the other states.
-const CHANGING: u64 = 3;
-
 pub(crate) static TABLE: [Descriptor; MG_WINDOW_COUNT] = [const {
     Descriptor {
         data: AtomicPtr::new(ptr::null_mut()),
         length: AtomicU64::new(0),
-        state: AtomicU64::new(EMPTY),
+        state: State::empty(),
         kept: AtomicUsize::new(0),
         looked_at: AtomicU64::new(0),
         region: UnsafeCell::new(None),
@@ -73,7 +64,7 @@ pub type Use = (usize, u64);
 
 /// How many are lent, and how many were ever used at once at most.
 pub fn usage() -> (u64, u64) {
-    let busy = |descriptor: &&Descriptor| descriptor.state.load(Ordering::Relaxed) & 3 == BUSY;
+    let busy = |descriptor: &&Descriptor| descriptor.state.look().kind() == BUSY;
     (used().iter().filter(busy).count() as u64, used().len() as u64)
 }
 
@@ -93,16 +84,16 @@ pub fn take_idle(length: usize, need: usize) -> Option<Use> {
     loop {
         let descriptor = &TABLE[index];
         // What is kept belongs to this state: it changes with the state only.
-        let state = descriptor.state.load(Ordering::Acquire);
-        if state & 3 == FREE && fits(descriptor.kept.load(Ordering::Relaxed), need) {
-            let generation = next(state);
-            if descriptor.exchange(state, generation << 2 | BUSY) {
-                // SAFETY: the state is BUSY by our exchange, so the field is ours.
-                let region = unsafe { &*descriptor.region.get() };
-                descriptor.lend(region.as_ref()?, length, need);
-                hint_at(need, index);
-                return Some((index, generation));
-            }
+        let seen = descriptor.state.look();
+        if seen.kind() == FREE
+            && fits(descriptor.kept.load(Ordering::Relaxed), need)
+            && let Some(generation) = descriptor.state.take(seen)
+        {
+            // SAFETY: the state is BUSY by our exchange, so the field is ours.
+            let region = unsafe { &*descriptor.region.get() };
+            descriptor.lend(region.as_ref()?, length, need);
+            hint_at(need, index);
+            return Some((index, generation));
         }
         index = if index + 1 == used { 0 } else { index + 1 };
         if index == start {
@@ -113,16 +104,16 @@ pub fn take_idle(length: usize, need: usize) -> Option<Use> {
 
 /// A window of its own, for `length` bytes in `need` bytes of whole pages.
 pub fn map(length: usize, need: usize, flags: u32) -> Result<Use, Error> {
-    let (index, state) = claim_empty().ok_or(Error::NoWindow)?;
+    let (index, seen) = claim_empty().ok_or(Error::NoWindow)?;
     let descriptor = &TABLE[index];
-    let region = Region::new(need, flags).inspect_err(|_| descriptor.state.store(state, Ordering::Release))?;
+    let region = Region::new(need, flags).inspect_err(|_| descriptor.state.settle(seen.generation(), EMPTY))?;
     let kept = if keeps(&region) { region.length() } else { 0 };
-    let generation = next(state);
+    let generation = state::next(seen);
     descriptor.kept.store(kept, Ordering::Relaxed);
     descriptor.lend(&region, length, need);
     // SAFETY: the state is CHANGING by our exchange, so the field is ours.
     unsafe { *descriptor.region.get() = Some(region) };
-    descriptor.state.store(generation << 2 | BUSY, Ordering::Release);
+    descriptor.state.settle(generation, BUSY);
     hint_at(need, index);
     Ok((index, generation))
 }
@@ -130,14 +121,14 @@ pub fn map(length: usize, need: usize, flags: u32) -> Result<Use, Error> {
 /// Wipes and takes back; a use that is over is a stale handle.
 pub fn give_back((index, generation): Use) -> Result<(), Error> {
     let descriptor = TABLE.get(index).ok_or(Error::StaleHandle)?;
-    if !descriptor.exchange(generation << 2 | BUSY, generation << 2 | CHANGING) {
+    if !descriptor.state.claim_back(generation) {
         return Err(Error::StaleHandle);
     }
     let length = descriptor.length.load(Ordering::Relaxed) as usize;
     // SAFETY: the state is CHANGING by our exchange: data and length are ours, and were set by `lend`.
     unsafe { sodium::sodium_memzero(descriptor.data.load(Ordering::Relaxed).cast(), length) };
     if descriptor.kept.load(Ordering::Relaxed) > 0 {
-        descriptor.state.store(generation << 2 | FREE, Ordering::Release);
+        descriptor.state.settle(generation, FREE);
     } else {
         descriptor.unmap(generation);
     }
@@ -162,16 +153,17 @@ pub fn trim(which: Idle, enough: usize) -> usize {
         if freed >= enough {
             break;
         }
-        let state = descriptor.state.load(Ordering::Acquire);
+        let seen = descriptor.state.look();
         let kept = descriptor.kept.load(Ordering::Relaxed);
-        if state & 3 != FREE || (which != Idle::Any && kept <= PAGE) {
+        if seen.kind() != FREE || (which != Idle::Any && kept <= PAGE) {
             continue;
         }
-        if which == Idle::Unused && descriptor.looked_at.swap(state >> 2, Ordering::Relaxed) != state >> 2 {
+        let generation = seen.generation();
+        if which == Idle::Unused && descriptor.looked_at.swap(generation, Ordering::Relaxed) != generation {
             continue;
         }
-        if descriptor.exchange(state, state | CHANGING) {
-            freed += descriptor.unmap(state >> 2);
+        if descriptor.state.claim(seen) {
+            freed += descriptor.unmap(generation);
         }
     }
     freed
@@ -191,12 +183,6 @@ pub fn trim_unused() {
 }
 
 impl Descriptor {
-    fn exchange(&self, from: u64, to: u64) -> bool {
-        self.state
-            .compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-    }
-
     /// At the end of the region, so that a guard page follows the last page that is lent.
     fn lend(&self, region: &Region, length: usize, need: usize) {
         let data = region.data().wrapping_add(region.length() - need);
@@ -212,7 +198,7 @@ impl Descriptor {
         if self.kept.swap(0, Ordering::Relaxed) > PAGE {
             kept::give_back(locked);
         }
-        self.state.store(generation << 2 | EMPTY, Ordering::Release);
+        self.state.settle(generation, EMPTY);
         locked
     }
 }
@@ -233,12 +219,12 @@ fn keeps(region: &Region) -> bool {
     }
 }
 
-fn claim_empty() -> Option<(usize, u64)> {
+fn claim_empty() -> Option<(usize, Seen)> {
     (0..MG_WINDOW_COUNT).find_map(|index| {
-        let state = TABLE[index].state.load(Ordering::Relaxed);
-        (state & 3 == EMPTY && TABLE[index].exchange(state, state | CHANGING)).then(|| {
+        let seen = TABLE[index].state.look();
+        (seen.kind() == EMPTY && TABLE[index].state.claim(seen)).then(|| {
             USED.fetch_max(index + 1, Ordering::Release);
-            (index, state)
+            (index, seen)
         })
     })
 }
@@ -253,11 +239,6 @@ fn hint(need: usize) -> usize {
 
 fn hint_at(need: usize, index: usize) {
     HINTS.with(|hints| hints[usize::from(need > PAGE)].set(index));
-}
-
-/// 46 bits, so that a window's number is never negative.
-fn next(state: u64) -> u64 {
-    ((state >> 2) + 1) & ((1 << 46) - 1)
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 # Builds what scripts/memguard runs, when it has to. Sourced after tools.sh, where root is the checkout.
 # shellcheck shell=bash disable=SC2154
 
-# What java gets in front of the arguments. Nothing of the JVM on standard output, no file in /tmp that others can read,
-# no agent that attaches, no core.
-java_options() {
-  options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
-    -XX:-CreateCoredumpOnCrash -XX:+DisplayVMOutputToStderr -Xlog:disable
-    --enable-native-access=io.memguard --add-modules info.picocli
-    -p "$root/target/memguard.jar:$root/target/lib")
-  main=(-m io.memguard/io.memguard.cli.Main)
+# shellcheck source=scripts/lib/launch.sh
+. "${BASH_SOURCE[0]%/*}/launch.sh"
+
+java_options_here() {
+  java_options "$root/target/memguard.jar:$root/target/lib" "$root/target/classes/io/memguard/native/linux-x86_64"
 }
 
 is_built() {
@@ -33,26 +30,6 @@ build() {
     tail -n 30 "$log" >&2
     die "the build failed; all that it said: $log"
   fi
-  share_classes || true # only makes it faster
+  share_classes "$root/target/memguard.jsa" || true # only makes it faster
   mv "$root/target/.building" "$root/target/.built"
 }
-
-# Keeps the classes of trial runs in the form that the JVM maps at its start (class data sharing). A static archive: a
-# dynamic one leaves out classes as old as picocli's, and with it the signature of a jar is verified at every start.
-share_classes() (
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  umask 077
-  number=0
-  echo trial >"$work/passphrase"
-  for trial in init "store trial" "retrieve trial" "contains trial" list stats; do
-    # shellcheck disable=SC2086 # a command and its arguments
-    echo value | "$jdk/bin/java" "${options[@]}" -XX:DumpLoadedClassList="$work/$((++number)).list" "${main[@]}" $trial \
-      --dir "$work/store" --passphrase-file "$work/passphrase" || true
-  done
-  awk '!seen[$0]++' "$work"/*.list >"$work/classes"
-  "$jdk/bin/java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$work/classes" \
-    -XX:SharedArchiveFile="$work/memguard.jsa" "${main[@]}"
-  chmod 644 "$work/memguard.jsa"
-  mv "$work/memguard.jsa" "$root/target/memguard.jsa"
-) </dev/null >/dev/null 2>&1

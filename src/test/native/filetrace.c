@@ -27,7 +27,7 @@ enum { DESCRIPTORS = 4096, SHORT = -1 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static int record = -1;
-static long calls, kill_at, fault_first, fault_last, faults;
+static long calls, kill_at, stop_at, fault_first, fault_last, faults;
 static int fault_error, only_syncs;
 static const char *fault_kind = "";
 static char *names[DESCRIPTORS]; /* of the open files under the root */
@@ -57,6 +57,11 @@ static void note(const char *format, ...) {
 /* The absolute path; false where it is not under the root. */
 static int place(int directory, const char *path, char out[PATH_MAX]) {
   if (!root[0] || !path) return 0;
+  if (!strncmp(path, "/proc/self/fd/", 14)) { /* as openat does it */
+    char *rest;
+    directory = strtol(path + 14, &rest, 10);
+    path = *rest ? rest + 1 : ".";
+  }
   if (path[0] == '/') {
     snprintf(out, PATH_MAX, "%s", path);
   } else {
@@ -83,6 +88,7 @@ static int traced(int fd) { return fd >= 0 && fd < DESCRIPTORS && names[fd] && i
 static int fails(const char *kind) {
   calls++;
   if (kill_at && calls == kill_at) kill(getpid(), SIGKILL);
+  if (stop_at && calls == stop_at) kill(getpid(), SIGSTOP);
   if (!fault_first || calls < fault_first || calls > fault_last) return 0;
   if (only_syncs && strcmp(kind, "sync")) return 0;
   if (fault_error == SHORT) {
@@ -292,6 +298,9 @@ void filetrace_fault(long first, long count, int error) {
   only_syncs = 0;
   pthread_mutex_unlock(&mutex);
 }
+
+/* Stops the process (SIGSTOP) before a call, by its number from now on (from 1). */
+void filetrace_stop(long call) { stop_at = calls + call; }
 
 void filetrace_only_syncs(void) { only_syncs = 1; }
 long filetrace_calls(void) { return calls; }

@@ -12,9 +12,13 @@ import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Scratch;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.Windows;
+import io.memguard.os.NativeAccess;
+import io.memguard.os.ProcessFlags;
+import io.memguard.os.ResourceLimits;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreOpener;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -58,7 +62,7 @@ public final class MemGuard implements AutoCloseable {
     private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
     private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
-    private final Sweeper sweeper = new Sweeper(this::sweep);
+    private final Sweeper sweeper = new Sweeper(this);
     private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
     private volatile boolean suspended;
@@ -78,7 +82,36 @@ public final class MemGuard implements AutoCloseable {
 
     /** What a store says about itself without a key; nothing where there is none. */
     public static Optional<StoreDescription> describe(Path directory) {
+        NativeAccess.require();
         return StoreOpener.describe(directory).map(StoreDescription::of);
+    }
+
+    /**
+     * Closes this process to core dumps (a limit of 0, inherited by the processes that it starts) and to debuggers and
+     * {@code /proc/PID/mem}, {@code maps} or {@code environ} of everybody but root (PR_SET_DUMPABLE 0, which ends when it
+     * replaces itself by another program). There is no way back. Best called first in {@code main}; idempotent.
+     *
+     * <p>It costs what needs these: core files, gdb, strace and profilers from outside, except as root. It does not stop
+     * what the JVM itself does when asked: {@code jcmd}, agents that attach and heap dumps of the same user still work,
+     * unless it runs with {@code -XX:+DisableAttachMechanism}.
+     *
+     * @throws MemGuardException {@link ErrorCode#SECURITY_ERROR} where the kernel, or a filter of system calls, refuses it
+     */
+    public static void hardenProcess() {
+        try {
+            ResourceLimits.forbidCoreDumps();
+            ProcessFlags.forbidDumps();
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    "the process can't be hardened: " + e.getMessage()
+                            + "; allow prctl and setrlimit in the seccomp filter of the container or the unit",
+                    e);
+        }
+    }
+
+    private static boolean isHardened() {
+        return !ProcessFlags.isDumpable() && ResourceLimits.coreDump().soft() == 0;
     }
 
     /** How to open a store; not thread-safe. */
@@ -152,6 +185,7 @@ public final class MemGuard implements AutoCloseable {
             }
             SealedCache cache = null;
             try {
+                NativeAccess.require();
                 LockedMemory.accept(policy);
                 if (wait != null) {
                     LockedMemory.waitAtMost(wait);
@@ -467,7 +501,8 @@ public final class MemGuard implements AutoCloseable {
                     0,
                     GuardedMemory.lockedBytes(),
                     GuardedMemory.unlockedBytes(),
-                    MemoryUsage.Protection.NONE);
+                    MemoryUsage.Protection.NONE,
+                    isHardened());
         }
         SealedCache.Usage usage = cache().usage();
         return new MemoryUsage(
@@ -477,7 +512,8 @@ public final class MemGuard implements AutoCloseable {
                 usage.windowsInUse(),
                 usage.lockedBytes() + GuardedMemory.lockedBytes(),
                 usage.unlockedBytes() + GuardedMemory.unlockedBytes(),
-                protection(usage.memoryKind()));
+                protection(usage.memoryKind()),
+                isHardened());
     }
 
     private static MemoryUsage.Protection protection(int kind) {
@@ -649,7 +685,8 @@ public final class MemGuard implements AutoCloseable {
         return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
     }
 
-    private void sweep() {
+    /** For the sweeper. */
+    void sweep() {
         SealedCache ready = cache;
         if (ready != null && !closed) {
             if (ready.sweep() > 0) {

@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.os.OpenDirectory;
 import java.io.Serial;
 import java.time.Duration;
 import java.util.Objects;
@@ -23,7 +24,7 @@ public final class MemGuardException extends RuntimeException {
 
     /** The same, with the cause for {@code --debug} and stack traces. */
     public MemGuardException(ErrorCode code, String message, @Nullable Throwable cause) {
-        super(message, cause);
+        super(OpenDirectory.named(message), cause);
         this.code = Objects.requireNonNull(code);
         this.retryAfter = Duration.ZERO;
     }

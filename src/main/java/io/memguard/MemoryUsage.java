@@ -10,6 +10,7 @@ package io.memguard;
  * @param lockedBytes locked memory of this library, in the whole process
  * @param unlockedBytes memory that should be locked and is not, by {@link MemoryPolicy#BEST_EFFORT}
  * @param protection where the process key lies
+ * @param hardened whether this process is closed to core dumps and debuggers; see {@link MemGuard#hardenProcess()}
  */
 public record MemoryUsage(
         long items,
@@ -18,7 +19,8 @@ public record MemoryUsage(
         long windowsInUse,
         long lockedBytes,
         long unlockedBytes,
-        Protection protection) {
+        Protection protection,
+        boolean hardened) {
 
     /** Kinds of memory for keys and plaintext, the strongest first. */
     public enum Protection {

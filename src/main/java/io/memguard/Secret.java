@@ -1,6 +1,7 @@
 package io.memguard;
 
 import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.PlainCopy;
 import io.memguard.memory.SealedCache;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -98,7 +99,7 @@ public final class Secret {
                         ErrorCode.INVALID_ARGUMENTS,
                         "the value has " + segment.byteSize() + " bytes; give native memory of at least as many");
             }
-            MemorySegment.copy(segment, 0, target, 0, segment.byteSize());
+            PlainCopy.copy(segment, target);
             return segment.byteSize();
         });
     }

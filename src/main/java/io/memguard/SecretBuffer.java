@@ -2,6 +2,7 @@ package io.memguard;
 
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.NativeLibraries;
+import io.memguard.memory.PlainCopy;
 import io.memguard.memory.Sodium;
 import io.memguard.memory.Spool;
 import java.io.IOException;
@@ -192,7 +193,7 @@ public final class SecretBuffer implements AutoCloseable {
         var buffer = allocate(size);
         try {
             buffer.<@Nullable Void, RuntimeException>write(segment -> {
-                segment.copyFrom(source);
+                PlainCopy.copy(source, segment);
                 return null;
             });
             return buffer;
@@ -208,7 +209,7 @@ public final class SecretBuffer implements AutoCloseable {
         try {
             return read(rest -> whole.write(target -> {
                 spool.copyTo(target);
-                MemorySegment.copy(rest, 0, target, spool.size(), filled);
+                PlainCopy.copy(rest.asSlice(0, filled), target.asSlice(spool.size()));
                 return whole;
             }));
         } catch (Throwable failure) {

@@ -3,6 +3,7 @@ package io.memguard;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.StoreContext;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.tokens.SoftHsm;
@@ -185,6 +186,39 @@ class RotationTest {
         assertEquals(
                 "",
                 second.tool("--list-objects").replaceAll("Using slot.*\\R?", "").strip());
+    }
+
+    /** What a process leaves that is killed after it has made the next key, and before the metadata names it. */
+    private void leaveKey(KeyProvider keys) {
+        String store = MemGuard.describe(directory).orElseThrow().storeId();
+        keys.create(new StoreContext(store, folder(), true)).key().close();
+    }
+
+    @Test
+    void aKeyThatAKilledRotationHasLeftIsRemovedByTheNextOne() throws Exception {
+        try (var guard = open(software("one"))) {
+            fill(guard, 10);
+            leaveKey(software("one"));
+            assertEquals(2, containers().size());
+            guard.rotate(SILENT);
+            assertEquals(1, containers().size());
+            var token = SoftHsm.token();
+            var keys = Pkcs11Keys.uri(token.uriWithPin("key"));
+            try (var other = MemGuard.at(directory.resolve("other"))
+                    .keys(Pkcs11Keys.uri(token.uriWithPin("another")))
+                    .open()) {
+                store(other, "name", 7);
+                leaveKey(keys);
+                guard.rekey(keys, SILENT);
+                leaveKey(keys);
+                leaveKey(keys);
+                guard.rotate(SILENT);
+                assertFilled(guard, 10);
+                other.cleanupMemory();
+                assertHolds(other, "name", 7);
+                assertEquals(2, token.tool("--list-objects").split("label: ", -1).length - 1, "one key for each store");
+            }
+        }
     }
 
     @Test

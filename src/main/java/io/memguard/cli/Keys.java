@@ -43,8 +43,7 @@ final class Keys {
                     .container(UserFile.path(text.substring(SOFTWARE_FILE.length())));
         }
         if (text.startsWith(PKCS11)) {
-            var source = pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(text)));
-            return Pkcs11Keys.uri(text, source.orElseGet(Keys::terminalPin));
+            return Pkcs11Keys.uri(text, pin(text));
         }
         if (text.startsWith(SUN)) {
             String[] parts = text.substring(SUN.length()).split("#", 2);
@@ -53,6 +52,15 @@ final class Keys {
                     UserFile.path(parts[0]), label, pin.source().orElseGet(Keys::terminalPin));
         }
         return KeyProviders.byType(text);
+    }
+
+    static boolean isPkcs11(String text) {
+        return text.startsWith(PKCS11);
+    }
+
+    /** The PIN of the token that a URI names. */
+    SecretSource pin(String uri) {
+        return pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(uri))).orElseGet(Keys::terminalPin);
     }
 
     private SecretSource passphrase() {

@@ -1,5 +1,6 @@
 package io.memguard.cli;
 
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -29,14 +30,18 @@ import picocli.CommandLine.Spec;
             RotateCommand.class,
             RekeyCommand.class,
             TokenCommand.class,
-            DoctorCommand.class
+            DoctorCommand.class,
+            ExecCommand.class,
+            ImportCommand.class,
+            ProveCommand.class
         },
         footer = {
             "",
-            "Exit status: 0 done, 1 no (not found; doctor: a problem), 2 usage, 10 KEY_INVALID,",
+            "Exit status: 0 done, 1 no (not found; doctor: a problem; prove: a leak), 2 usage, 10 KEY_INVALID,",
             "11 SECURITY_ERROR, 12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED,",
             "15 DELETE_FAILED, 16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED,",
-            "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 nobody reads the output."
+            "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 nobody reads the output;",
+            "exec: the command's, 126 it can't be run, 127 it is not found."
         })
 public final class Main implements Runnable {
     @Spec
@@ -64,6 +69,8 @@ public final class Main implements Runnable {
     int execute(String[] arguments) {
         var line = new CommandLine(this);
         line.setExpandAtFiles(false); // "@db" is a name.
+        Objects.requireNonNull(line.getSubcommands().get("exec"))
+                .setStopAtPositional(true); // The rest is the command's.
         line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
         line.setParameterExceptionHandler(Usage::report);

@@ -6,6 +6,7 @@ import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.SecretSource;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.nio.file.Path;
@@ -64,6 +65,23 @@ final class StoreOptions {
     /** @param mayBeNew whether a new passphrase is chosen, which is asked for twice */
     KeyProvider provider(boolean mayBeNew) {
         return new Keys(passphrase.input(), pin.input(), mayBeNew).of(keys());
+    }
+
+    /** The keys that {@code prove} works with: a software keystore of its own, or one token. */
+    String provable() {
+        List<String> given = keys();
+        if (given.size() != 1 || !(given.getFirst().equals(SoftwareKeys.TYPE) || Keys.isPkcs11(given.getFirst()))) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS, "prove takes one of --keys software and --keys pkcs11:...");
+        }
+        return given.getFirst();
+    }
+
+    /** The PIN of the token that {@link #provable} names. */
+    Optional<SecretSource> pin() {
+        return Keys.isPkcs11(provable())
+                ? Optional.of(new Keys(passphrase.input(), pin.input(), false).pin(provable()))
+                : Optional.empty();
     }
 
     private List<String> keys() {

@@ -14,9 +14,10 @@ final class AccessChecks {
     private AccessChecks() {}
 
     static List<Finding> all(Machine machine) {
+        boolean dumpable = ProcessFlags.isDumpable();
         return List.of(
-                ptrace(machine),
-                dumpable(ProcessFlags.isDumpable()),
+                dumpable ? ptrace(machine) : Finding.ok("ptrace", "this process is not dumpable: root only"),
+                dumpable(dumpable),
                 attach(ManagementFactory.getRuntimeMXBean().getInputArguments()),
                 temporary(machine, Path.of(System.getProperty("java.io.tmpdir", "/tmp"))));
     }
@@ -41,8 +42,8 @@ final class AccessChecks {
         return Finding.ok(
                 "dumpable",
                 dumpable
-                        ? "yes: core limit and ptrace_scope say who may look into this process"
-                        : "no: only root may look into this process");
+                        ? "yes: core limit and ptrace_scope say who may look into it (a service: MemGuard.hardenProcess())"
+                        : "no: no core dumps, and only root may look into this process");
     }
 
     static Finding attach(List<String> options) {

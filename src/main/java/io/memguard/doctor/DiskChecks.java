@@ -1,5 +1,6 @@
 package io.memguard.doctor;
 
+import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +13,9 @@ final class DiskChecks {
         return List.of(
                 swap(machine),
                 hibernation(machine, MemoryChecks.usesSecretMemory()),
-                core(machine, ResourceLimits.coreDump().soft()));
+                ProcessFlags.isDumpable()
+                        ? core(machine, ResourceLimits.coreDump().soft())
+                        : Finding.ok("core dumps", "none: this process is not dumpable"));
     }
 
     static Finding swap(Machine machine) {

@@ -8,8 +8,6 @@ import java.util.Optional;
 
 /** What this runs on. */
 final class PlatformChecks {
-    private static final int OLDEST_GLIBC = 31; // The natives are linked to no later symbol.
-
     private PlatformChecks() {}
 
     static List<Finding> all() {
@@ -28,15 +26,13 @@ final class PlatformChecks {
     }
 
     static Finding glibc(Optional<String> version) {
-        String mend = "run on a distribution with glibc 2.31 or later (Debian 11, Ubuntu 20.04, RHEL 9)";
-        if (version.isEmpty()) {
-            return Finding.problem("c library", "not glibc (musl?)", mend);
+        if (CLibrary.isSupported(version)) {
+            return Finding.ok("c library", "glibc " + version.orElseThrow());
         }
-        String[] parts = version.get().split("\\.", 3);
-        boolean recent = Integer.parseInt(parts[0]) > 2 || Integer.parseInt(parts[1]) >= OLDEST_GLIBC;
-        return recent
-                ? Finding.ok("c library", "glibc " + version.get())
-                : Finding.problem("c library", "glibc " + version.get() + " is too old", mend);
+        return Finding.problem(
+                "c library",
+                version.map(number -> "glibc " + number + " is too old").orElse("not glibc (musl?)"),
+                "run on " + CLibrary.SUPPORTED);
     }
 
     private static Finding java() {

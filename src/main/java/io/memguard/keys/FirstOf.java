@@ -73,6 +73,18 @@ final class FirstOf implements KeyProvider {
         });
     }
 
+    /** A candidate that is not there now has its turn at the next change of the key. */
+    @Override
+    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        for (KeyProvider candidate : candidates) {
+            try {
+                candidate.eraseUnrecorded(store, recorded);
+            } catch (MemGuardException e) {
+                LOG.log(System.Logger.Level.DEBUG, "no left-overs removed from ''{0}''", candidate.type());
+            }
+        }
+    }
+
     /** Two of one kind (an HSM and a TPM): the one that has the store's key. */
     private <R> R own(KeyRecord record, Function<KeyProvider, R> use) {
         @Nullable MemGuardException failure = null;

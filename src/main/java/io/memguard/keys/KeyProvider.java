@@ -2,6 +2,7 @@ package io.memguard.keys;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import java.util.List;
 
 /**
  * Brings the key of a store: built in are a software keystore and PKCS#11; bring your own for a cloud KMS.
@@ -55,6 +56,13 @@ public interface KeyProvider extends AutoCloseable {
      * with it any more; other keys of the same store stay. Idempotent; what is not there counts as removed.
      */
     void erase(StoreContext store, KeyRecord record);
+
+    /**
+     * Removes what a {@link #create} for an existing store has left whose process was killed before the record was written:
+     * keys that this provider made for this store and whose record is not among these. Called under the store's lock before
+     * another key is made. Does nothing unless overridden; keys that may be anybody else's must stay.
+     */
+    default void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {}
 
     /** Wipes passphrases and ends sessions. Idempotent. */
     @Override

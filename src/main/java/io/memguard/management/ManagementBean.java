@@ -51,6 +51,7 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
         fields.put("locked_bytes", usage.lockedBytes());
         fields.put("unlocked_bytes", usage.unlockedBytes());
         fields.put("protection", usage.protection().name());
+        fields.put("hardened", usage.hardened());
         return text(fields);
     }
 

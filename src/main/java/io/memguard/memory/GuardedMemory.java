@@ -1,6 +1,7 @@
 package io.memguard.memory;
 
 import io.memguard.Borrower;
+import io.memguard.os.NativeAccess;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -38,6 +39,7 @@ public final class GuardedMemory implements AutoCloseable {
      * @throws io.memguard.MemGuardException SECURITY_ERROR where the limit of locked memory is reached, unless the process accepts that
      */
     public static GuardedMemory allocate(long size) {
+        NativeAccess.require();
         Pages pages = Pages.current();
         MemorySegment memory = pages.allocate(size);
         if (memory.equals(MemorySegment.NULL)) {

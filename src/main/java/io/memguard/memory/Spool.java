@@ -51,7 +51,7 @@ public final class Spool implements AutoCloseable {
     }
 
     private static long copy(MemorySegment piece, MemorySegment target, long at) {
-        MemorySegment.copy(piece, 0, target, at, piece.byteSize());
+        PlainCopy.copy(piece, target.asSlice(at));
         return piece.byteSize();
     }
 

@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -65,9 +66,29 @@ public final class Posix {
         return geteuid();
     }
 
-    /** Opens a file for reading and writing, made with mode 0600 where it is missing; never follows a link. */
+    /**
+     * Opens a file for reading and writing, made with mode 0600 where it is missing; never follows a link.
+     *
+     * @throws SmallFile.StrangeFileException where it is no regular file, or somebody else's that was linked to here
+     */
     public static int openOrCreate(Path file) throws IOException {
-        return openAt(file, O_RDWR() | O_CREAT() | O_CLOEXEC() | O_NOFOLLOW());
+        int descriptor = openAt(file, O_RDWR() | O_CREAT() | O_CLOEXEC() | O_NOFOLLOW());
+        try {
+            requireOwn(file, status(descriptor, file));
+            return descriptor;
+        } catch (Throwable failure) {
+            closeQuietly(descriptor);
+            throw failure;
+        }
+    }
+
+    /** Root works in directories of others, who may link a file there that only root can write. */
+    private static void requireOwn(Path file, FileStatus status) throws IOException {
+        boolean linked =
+                status.links() != 1 && status.user() != (int) Files.getAttribute(file.resolveSibling(""), "unix:uid");
+        if (!status.isRegular() || linked) {
+            throw new SmallFile.StrangeFileException(file + " is not a regular file of its own");
+        }
     }
 
     /** Opens a file or a device for reading and writing. */
@@ -85,8 +106,13 @@ public final class Posix {
         return openAt(file, O_RDONLY() | O_NONBLOCK() | O_NOFOLLOW() | O_CLOEXEC());
     }
 
+    /** Opens the directory that a name leads to. */
+    static int openDirectoryByLink(Path directory) throws IOException {
+        return openAt(directory, O_RDONLY() | O_DIRECTORY() | O_CLOEXEC());
+    }
+
     /** Opens a directory itself, not what a link in its place leads to. */
-    public static int openDirectory(Path directory) throws IOException {
+    static int openDirectory(Path directory) throws IOException {
         return openAt(directory, O_RDONLY() | O_DIRECTORY() | O_NOFOLLOW() | O_CLOEXEC());
     }
 
@@ -98,24 +124,55 @@ public final class Posix {
      * @param links how many names it has
      * @param size in bytes
      */
-    record FileStatus(int mode, int user, int links, long size) {
+    public record FileStatus(int mode, int user, int links, long size) {
         private static final int TYPE = 0170000;
         private static final int REGULAR = 0100000;
+        private static final int DIRECTORY = 0040000;
 
         boolean isRegular() {
             return (mode & TYPE) == REGULAR;
+        }
+
+        /** Whether it is a directory. */
+        public boolean isDirectory() {
+            return (mode & TYPE) == DIRECTORY;
+        }
+
+        /** Who may do what: the last nine bits. */
+        public int permissions() {
+            return mode & 0777;
+        }
+
+        /** Whether somebody else than the owner may rename and delete what is in this directory, others' things too. */
+        public boolean isOpenToOthers() {
+            return isDirectory() && (mode & 0022) != 0 && (mode & 01000) == 0;
+        }
+
+        /** The same, for everybody, not only for a group. */
+        public boolean isOpenToAll() {
+            return isOpenToOthers() && (mode & 0002) != 0;
+        }
+    }
+
+    /** Of what a name leads to; of a link itself. */
+    public static FileStatus status(Path file) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            return status(status(arena, AT_FDCWD(), file.toString(), AT_SYMLINK_NOFOLLOW(), file));
         }
     }
 
     static FileStatus status(int descriptor, Path file) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            var result = status(arena, descriptor, "", AT_EMPTY_PATH(), file);
-            return new FileStatus(
-                    Short.toUnsignedInt(statx.stx_mode(result)),
-                    statx.stx_uid(result),
-                    statx.stx_nlink(result),
-                    statx.stx_size(result));
+            return status(status(arena, descriptor, "", AT_EMPTY_PATH(), file));
         }
+    }
+
+    private static FileStatus status(MemorySegment result) {
+        return new FileStatus(
+                Short.toUnsignedInt(statx.stx_mode(result)),
+                statx.stx_uid(result),
+                statx.stx_nlink(result),
+                statx.stx_size(result));
     }
 
     /** Whether a name still leads to the file that was opened by it. */
@@ -249,7 +306,7 @@ public final class Posix {
 
     /** Makes the names in a directory durable; see fsync(2). */
     public static void syncDirectory(Path directory) throws IOException {
-        int descriptor = openAt(directory, O_RDONLY() | O_DIRECTORY() | O_CLOEXEC());
+        int descriptor = openDirectoryByLink(directory);
         try {
             sync(descriptor, directory);
         } finally {

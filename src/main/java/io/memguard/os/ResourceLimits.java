@@ -2,6 +2,7 @@ package io.memguard.os;
 
 import io.memguard.ffi.linux.LinuxLibrary;
 import io.memguard.ffi.linux.rlimit;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 
 /** Limits of this process; see getrlimit(2). */
@@ -32,6 +33,26 @@ public final class ResourceLimits {
     /** How large a core dump may be, in bytes (RLIMIT_CORE). */
     public static Limit coreDump() {
         return limit(LinuxLibrary.RLIMIT_CORE());
+    }
+
+    /** No core dump is written from now on, of this process and of those it starts; nobody but root can undo it. */
+    public static void forbidCoreDumps() throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var none = rlimit.allocate(arena); // Zeros.
+            if (LinuxLibrary.setrlimit(LinuxLibrary.RLIMIT_CORE(), none) != 0) {
+                throw new IOException("setrlimit(RLIMIT_CORE) failed");
+            }
+        }
+    }
+
+    /** Sets the soft limit of core dumps, in bytes or {@link #UNLIMITED}, as far as the hard one allows. */
+    public static void setCoreDump(long soft) {
+        try (var arena = Arena.ofConfined()) {
+            var limit = rlimit.allocate(arena);
+            rlimit.rlim_cur(limit, soft);
+            rlimit.rlim_max(limit, coreDump().hard());
+            LinuxLibrary.setrlimit(LinuxLibrary.RLIMIT_CORE(), limit); // Where it is refused, it stays lower.
+        }
     }
 
     private static Limit limit(int resource) {

@@ -205,11 +205,8 @@ final class CurrentKeys implements AutoCloseable {
     /** Removes what providers keep of the keys outside of the metadata. */
     void erase() {
         Metadata metadata = metadata();
-        var records = new ArrayList<KeyRecord>(List.of(metadata.keys()));
-        metadata.next().map(Metadata.Next::keys).ifPresent(records::add);
-        metadata.old().ifPresent(records::add);
         KeyProvider provider = loader.provider();
-        for (KeyRecord record : records) {
+        for (KeyRecord record : metadata.records()) {
             if (!provider.opens(record.provider())) {
                 throw new MemGuardException(
                         ErrorCode.CLEANUP_FAILED,

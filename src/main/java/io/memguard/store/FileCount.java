@@ -9,24 +9,25 @@ final class FileCount {
     private final long[] items = new long[StoreLocks.STRIPES];
     private final long[] bytes = new long[StoreLocks.STRIPES];
 
-    private FileCount(StoreLayout layout, IntPredicate wanted) throws IOException {
-        StoreDirectory.forEach(layout.directory(), file -> {
+    private FileCount(StoreDirectory directory, IntPredicate wanted) throws IOException {
+        directory.forEach(file -> {
             if (StoreLayout.isValue(file)) {
                 int stripe = StoreLayout.stripeOfValue(file);
                 if (wanted.test(stripe)) {
                     items[stripe]++;
-                    bytes[stripe] += layout.directory().resolve(file).toFile().length(); // 0: just being deleted
+                    long length = directory.layout().directory().resolve(file).toFile().length(); // 0: just being deleted
+                    bytes[stripe] += Math.min(length, SecretStore.MAX_FILE);
                 }
             }
         });
     }
 
     /** First without locks; then those stripes that somebody changed meanwhile, under their locks. */
-    static void run(StoreLayout layout, StoreLocks locks, StoreTotals totals) throws IOException {
+    static void run(StoreDirectory directory, StoreLocks locks, StoreTotals totals) throws IOException {
         long[] versions = IntStream.range(0, StoreLocks.STRIPES)
                 .mapToLong(totals::version)
                 .toArray();
-        var count = new FileCount(layout, stripe -> !totals.isCounted(stripe));
+        var count = new FileCount(directory, stripe -> !totals.isCounted(stripe));
         int[] changed = locks.lockedWhole(() -> IntStream.range(0, StoreLocks.STRIPES)
                 .filter(stripe -> !totals.isCounted(stripe))
                 .filter(stripe -> totals.version(stripe) != versions[stripe] || !count.set(totals, stripe))
@@ -34,7 +35,7 @@ final class FileCount {
         if (changed.length > 0) {
             var wanted = IntStream.of(changed).boxed().collect(java.util.stream.Collectors.toSet());
             locks.locked(changed, () -> {
-                var exact = new FileCount(layout, wanted::contains);
+                var exact = new FileCount(directory, wanted::contains);
                 IntStream.of(changed).forEach(stripe -> exact.set(totals, stripe));
                 return null;
             });

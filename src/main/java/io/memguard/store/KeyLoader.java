@@ -34,7 +34,11 @@ final class KeyLoader {
     }
 
     StoreContext context(Metadata metadata) {
-        return new StoreContext(metadata.storeId(), layout.directory());
+        return context(metadata.storeId());
+    }
+
+    StoreContext context(String storeId) {
+        return new StoreContext(storeId, layout.name(), layout.directory(), false);
     }
 
     Optional<Metadata> metadata() throws IOException {

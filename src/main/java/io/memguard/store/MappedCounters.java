@@ -1,6 +1,7 @@
 package io.memguard.store;
 
 import io.memguard.os.DurableFile;
+import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -8,7 +9,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.channels.FileChannel;
-import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -18,8 +18,7 @@ import java.util.Set;
 final class MappedCounters {
     private static final VarHandle COUNTER = ValueLayout.JAVA_LONG.varHandle();
 
-    private static final Set<OpenOption> MODE =
-            Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+    private static final Set<OpenOption> MODE = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
 
     private final MemorySegment memory;
 
@@ -29,19 +28,15 @@ final class MappedCounters {
 
     /** Maps the file, made where it is missing. The mapping is unmapped by the collector once nobody can reach it. */
     static MappedCounters open(Path file, int count) throws IOException {
-        make(file, (long) count * Long.BYTES);
-        try (var channel = FileChannel.open(file, MODE)) {
-            // Mapping beyond the end makes the file longer, with zeros.
-            return new MappedCounters(
-                    channel.map(FileChannel.MapMode.READ_WRITE, 0, (long) count * Long.BYTES, Arena.ofAuto()));
-        }
-    }
-
-    private static void make(Path file, long size) throws IOException {
+        long size = (long) count * Long.BYTES;
         int descriptor = Posix.openOrCreate(file);
         try {
             Posix.reserve(descriptor, file, size);
             DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
+            try (var channel = FileChannel.open(OpenDirectory.path(descriptor), MODE)) {
+                // Mapping beyond the end makes the file longer, with zeros.
+                return new MappedCounters(channel.map(FileChannel.MapMode.READ_WRITE, 0, size, Arena.ofAuto()));
+            }
         } finally {
             Posix.closeQuietly(descriptor);
         }

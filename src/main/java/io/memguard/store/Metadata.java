@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * The metadata file: lines of {@code key: value} in ASCII. The last line seals those above under the store key; a check of
@@ -60,6 +61,13 @@ record Metadata(
 
     Metadata withoutOld() {
         return new Metadata(storeId, keys, keyCheck, next, Optional.empty(), NONE);
+    }
+
+    /** Of all keys that it names. */
+    List<KeyRecord> records() {
+        return Stream.of(Optional.of(keys), next.map(Next::keys), old)
+                .flatMap(Optional::stream)
+                .toList();
     }
 
     /** The bytes that {@link #seal} covers. */

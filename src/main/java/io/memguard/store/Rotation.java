@@ -26,14 +26,17 @@ public final class Rotation {
 
     private static final long MAX_FILE = Integer.MAX_VALUE - 8L;
 
+    private final StoreDirectory directory;
     private final StoreLayout layout;
     private final CurrentKeys keys;
     private final StoreLocks locks;
     private final Generations generations;
     private final StoreTotals totals;
 
-    Rotation(StoreLayout layout, CurrentKeys keys, StoreLocks locks, Generations generations, StoreTotals totals) {
-        this.layout = layout;
+    Rotation(
+            StoreDirectory directory, CurrentKeys keys, StoreLocks locks, Generations generations, StoreTotals totals) {
+        this.directory = directory;
+        this.layout = directory.layout();
         this.keys = keys;
         this.locks = locks;
         this.generations = generations;
@@ -74,6 +77,7 @@ public final class Rotation {
     private void begin(KeyProvider to, Keyring now) throws IOException {
         Metadata metadata = now.metadata();
         var context = keys.loader().context(metadata).ofExisting();
+        to.eraseUnrecorded(context, metadata.records());
         NewKey made = to.create(context);
         if (made.record().equals(metadata.keys())) {
             made.key().close();
@@ -109,8 +113,7 @@ public final class Rotation {
 
     /** What is added meanwhile is under the next key already, so one look at the folder finds all the others. */
     private void sealAnew(Progress progress) throws IOException {
-        List<String> files = StoreDirectory.list(
-                layout.directory(), name -> StoreLayout.hex(name).isPresent());
+        List<String> files = directory.list(name -> StoreLayout.hex(name).isPresent());
         files.sort(null); // A value and its name lie beside each other, and locks are taken in their order.
         int damaged = 0;
         progress.at(0, files.size());

@@ -28,6 +28,7 @@ public final class SecretStore implements AutoCloseable {
 
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
 
+    private final StoreDirectory place;
     private final StoreLayout layout;
     private final CurrentKeys keys;
     private final StoreLocks locks;
@@ -36,13 +37,14 @@ public final class SecretStore implements AutoCloseable {
     private final ValueWriter writer;
 
     SecretStore(
-            StoreLayout layout,
+            StoreDirectory place,
             KeyLoader loader,
             Keyring keys,
             StoreLocks locks,
             Generations generations,
             StoreTotals totals) {
-        this.layout = layout;
+        this.place = place;
+        this.layout = place.layout();
         this.keys = new CurrentKeys(loader, generations, keys);
         this.locks = locks;
         this.generations = generations;
@@ -62,22 +64,34 @@ public final class SecretStore implements AutoCloseable {
 
     /** What changes the key of this store. */
     public Rotation rotation() {
-        return new Rotation(layout, keys, locks, generations, totals);
+        return new Rotation(place, keys, locks, generations, totals);
     }
 
     /** What looks for damage in this store. */
     public Verification verification() {
-        return new Verification(layout, keys, locks);
+        return new Verification(place, keys, locks);
     }
 
-    /** The folder of the files. */
+    /** The folder of the files, by its name. */
     public Path directory() {
-        return layout.directory();
+        return layout.name();
     }
 
     /** A number that changes whenever a secret of this stripe is about to be replaced or deleted, in any process. */
     public long generation(int stripe) {
-        return generations.get(stripe);
+        try {
+            return generations.get(stripe);
+        } catch (InternalError e) {
+            throw cut(e);
+        }
+    }
+
+    /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
+    private static MemGuardException cut(InternalError e) {
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "a file of counters was made shorter by somebody while the store is open; close the store and open it again",
+                e);
     }
 
     /**
@@ -222,17 +236,18 @@ public final class SecretStore implements AutoCloseable {
 
     /** Whether a value is stored under this name. */
     public boolean contains(SecretName name) {
-        return during(ErrorCode.CONTAINS_FAILED, "it can't be seen whether the secret is there", () -> {
-            Path file = layout.value(name.hex());
-            boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
-            if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
-                throw new IOException("no access to " + layout.directory());
-            }
-            if (!there) {
-                locks.requirePresent();
-            }
-            return there;
-        });
+        return during(
+                ErrorCode.CONTAINS_FAILED,
+                "it can't be seen whether the secret is there",
+                () -> place.use(() -> {
+                    Path file = layout.value(name.hex());
+                    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+                    if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
+                        throw new IOException("no access to " + layout.name());
+                    }
+                    locks.requirePresent();
+                    return there;
+                }));
     }
 
     /** Deletes durably; false where there was nothing. */
@@ -254,7 +269,7 @@ public final class SecretStore implements AutoCloseable {
             var readable = new ArrayList<String>();
             int unreadable = 0;
             locks.requirePresent();
-            for (String file : StoreDirectory.list(layout.directory(), StoreLayout::isValue)) {
+            for (String file : place.list(StoreLayout::isValue)) {
                 var name = nameOf(StoreLayout.hex(file).orElseThrow());
                 name.ifPresent(readable::add);
                 unreadable += name.isPresent() ? 0 : 1;
@@ -267,7 +282,7 @@ public final class SecretStore implements AutoCloseable {
     private Optional<String> nameOf(String hex) throws IOException {
         try {
             byte[] hash = HexFormat.of().parseHex(hex);
-            Optional<byte[]> file = SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES);
+            Optional<byte[]> file = place.use(() -> SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES));
             return file.flatMap(content -> {
                 byte[] sealed = FileSeal.decode(content);
                 try (var tried = keys.known()) {
@@ -311,7 +326,7 @@ public final class SecretStore implements AutoCloseable {
             locks.requirePresent();
             Optional<Totals> known = totals.sum();
             while (known.isEmpty()) {
-                FileCount.run(layout, locks, totals);
+                FileCount.run(place, locks, totals);
                 known = totals.sum();
             }
             return known.get();
@@ -350,7 +365,7 @@ public final class SecretStore implements AutoCloseable {
     private long removeFiles(Predicate<String> filter) throws IOException {
         long removed = 0;
         var left = new ArrayList<String>();
-        for (String file : StoreDirectory.list(layout.directory(), filter)) {
+        for (String file : place.list(filter)) {
             try {
                 removed += Files.deleteIfExists(layout.directory().resolve(file)) ? 1 : 0;
             } catch (IOException e) {
@@ -360,8 +375,8 @@ public final class SecretStore implements AutoCloseable {
         if (!left.isEmpty()) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED,
-                    left.size() + " files in " + layout.directory() + " could not be removed (the first: "
-                            + left.getFirst() + "); mend their permissions and clean up again");
+                    left.size() + " files in " + layout.name() + " could not be removed (the first: " + left.getFirst()
+                            + "); mend their permissions and clean up again");
         }
         return removed;
     }
@@ -371,6 +386,8 @@ public final class SecretStore implements AutoCloseable {
             return task.run();
         } catch (IOException e) {
             throw StoreErrors.failed(code, what, e);
+        } catch (InternalError e) {
+            throw cut(e);
         } catch (OutOfMemoryError e) {
             throw new MemGuardException(
                     code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);
@@ -382,5 +399,6 @@ public final class SecretStore implements AutoCloseable {
     public void close() {
         locks.close();
         keys.close();
+        place.close();
     }
 }

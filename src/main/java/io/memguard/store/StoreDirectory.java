@@ -2,47 +2,89 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.os.DurableFile;
+import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
-/** Makes and checks the directory of a store: a real directory, the owner's only. */
-final class StoreDirectory {
-    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
+/**
+ * The directory of a store, held open: a real directory, its owner's only, where nobody else can exchange it. It is looked
+ * at after it was opened, and all work goes on in what was looked at: a race for its name, or for one above it, leads
+ * nowhere.
+ */
+final class StoreDirectory implements AutoCloseable {
+    private static final int OWNER_ONLY = 0700;
+    private static final FileAttribute<Set<PosixFilePermission>> MODE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
-    private StoreDirectory() {}
+    private final OpenDirectory folder;
+    private final StoreLayout layout;
+    private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
+    private boolean closed;
+
+    private StoreDirectory(OpenDirectory folder, Path parent) {
+        this.folder = folder;
+        this.layout = new StoreLayout(folder.path(), parent.resolve(StoreLayout.FOLDER));
+    }
+
+    /**
+     * Opens it; nothing where there is none.
+     *
+     * @throws MemGuardException SECURITY_ERROR where somebody else could plant or replace files
+     */
+    static Optional<StoreDirectory> open(Path parent) throws IOException {
+        if (!Files.isDirectory(parent)) {
+            return Optional.empty();
+        }
+        requireSafePath(parent);
+        try (var outer = OpenDirectory.follow(parent)) {
+            requireSafeParent(parent, outer.status());
+            return Optional.of(open(parent, outer));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
 
     /** Makes both levels where they are missing, and makes them durable. */
-    static void create(Path parent, Path folder) throws IOException {
-        var mode = PosixFilePermissions.asFileAttribute(OWNER_ONLY);
-        Files.createDirectories(parent, mode);
-        requireSafeParent(parent);
-        try {
-            Files.createDirectory(folder, mode);
-            int descriptor = Posix.openDirectory(folder);
-            try {
-                DurableFile.giveToOwnerOf(parent, descriptor, folder);
-            } finally {
-                Posix.closeQuietly(descriptor);
-            }
-        } catch (FileAlreadyExistsException e) {
-            requireSafe(parent, folder);
+    static StoreDirectory create(Path parent) throws IOException {
+        Files.createDirectories(parent, MODE);
+        if (!Files.isDirectory(parent)) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS, parent + " is not a directory; choose another one for the store");
         }
-        syncPathTo(folder);
+        requireSafePath(parent);
+        try (var outer = OpenDirectory.follow(parent)) {
+            requireSafeParent(parent, outer.status());
+            try {
+                Files.createDirectory(outer.path().resolve(StoreLayout.FOLDER), MODE);
+            } catch (FileAlreadyExistsException e) {
+                // Looked at below, as the new one is.
+            }
+            var directory = open(parent, outer);
+            try {
+                directory.folder.giveToOwnerOf(outer);
+                syncPathTo(directory.layout.name());
+                return directory;
+            } catch (Throwable failure) {
+                directory.close();
+                throw failure;
+            }
+        }
     }
 
     /** Also where all was there: whoever made it may have been killed before it was durable. */
@@ -56,39 +98,98 @@ final class StoreDirectory {
         }
     }
 
-    /** Refuses a directory in which somebody else could plant or replace files. */
-    static void requireSafe(Path parent, Path folder) throws IOException {
-        requireSafeParent(parent);
-        var attributes = Files.readAttributes(folder, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (!attributes.isDirectory()) {
-            throw unsafe(folder, "is not a directory (a link, or a file)", "move it away, or choose another --dir");
-        }
-        if (!attributes.permissions().equals(OWNER_ONLY)) {
-            throw unsafe(folder, "is open to others", "chmod 700 " + folder);
-        }
-        int owner = (int) Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS);
-        int self = Posix.effectiveUser();
-        if (owner != self && self != 0) {
-            throw unsafe(folder, "belongs to somebody else (uid " + owner + ")", "run as its owner, or chown it");
+    private static StoreDirectory open(Path parent, OpenDirectory outer) throws IOException {
+        Path name = parent.resolve(StoreLayout.FOLDER);
+        Path path = outer.path().resolve(StoreLayout.FOLDER);
+        requireSafe(name, Posix.status(path), outer.status()); // Says why, where it can't even be opened.
+        var folder = OpenDirectory.open(path);
+        try {
+            requireSafe(name, folder.status(), outer.status());
+            return new StoreDirectory(folder, parent);
+        } catch (Throwable failure) {
+            folder.close();
+            throw failure;
         }
     }
 
-    private static void requireSafeParent(Path parent) throws IOException {
-        if (!Files.isDirectory(parent)) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, parent + " is not a directory; choose another one for the store");
+    private static void requireSafe(Path name, Posix.FileStatus folder, Posix.FileStatus parent) {
+        int self = Posix.effectiveUser();
+        if (!folder.isDirectory()) {
+            throw unsafe(name, "is not a directory (a link, or a file)", "move it away, or choose another --dir");
         }
-        int mode = (int) Files.getAttribute(parent, "unix:mode");
-        boolean sticky = (mode & 01000) != 0;
-        if ((mode & 0002) != 0 && !sticky) {
-            throw unsafe(parent, "is writable for everybody", "chmod o-w " + parent);
+        if (folder.permissions() != OWNER_ONLY) {
+            throw unsafe(name, "is open to others", "chmod 700 " + name);
+        }
+        if (folder.user() != self && self != 0) {
+            throw unsafe(name, "belongs to somebody else (uid " + folder.user() + ")", "run as its owner, or chown it");
+        }
+        // Root works for whoever has the place.
+        if (parent.user() != 0 && parent.user() != self && self != 0) {
+            throw unsafe(
+                    name.resolveSibling(""),
+                    "belongs to somebody (uid " + parent.user() + ") who could replace the store of another",
+                    "give both to one owner");
+        }
+    }
+
+    /**
+     * Refuses a path that another user could lead elsewhere, to some other directory of ours. Who may write by a group is
+     * trusted here: containers get their volumes that way. Root goes where it is sent, and works in what it has opened.
+     */
+    private static void requireSafePath(Path parent) throws IOException {
+        int self = Posix.effectiveUser();
+        if (self != 0) {
+            for (Path path : List.of(parent, parent.toRealPath())) {
+                for (Path above = path.getParent(); above != null; above = above.getParent()) {
+                    var status = Posix.status(above);
+                    if (status.user() != 0 && status.user() != self) {
+                        throw unsafe(
+                                above,
+                                "belongs to somebody else (uid " + status.user()
+                                        + "), who could replace the store below it",
+                                "choose another --dir");
+                    }
+                    if (status.isOpenToAll()) {
+                        throw unsafe(
+                                above,
+                                "can be written by everybody, who could replace the store below it",
+                                "chmod o-w " + above + " (or +t), or choose another --dir");
+                    }
+                }
+            }
+        }
+    }
+
+    private static void requireSafeParent(Path name, Posix.FileStatus parent) {
+        if (parent.isOpenToOthers()) {
+            throw unsafe(
+                    name,
+                    "can be written by others, who could replace the store",
+                    "chmod go-w " + name + ", or choose a new directory below it");
+        }
+    }
+
+    StoreLayout layout() {
+        return layout;
+    }
+
+    /** Runs while the directory is open, for work that holds no lock of the store. */
+    <T extends @org.jspecify.annotations.Nullable Object> T use(StoreLocks.Task<T> task) throws IOException {
+        use.readLock().lock();
+        try {
+            if (closed) {
+                throw new IllegalStateException("this MemGuard is closed");
+            }
+            return task.run();
+        } finally {
+            use.readLock().unlock();
         }
     }
 
     /** The names of the files that match; a directory that can't be listed throws. */
-    static List<String> list(Path folder, Predicate<String> filter) throws IOException {
+    List<String> list(Predicate<String> filter) throws IOException {
         var names = new ArrayList<String>();
-        forEach(folder, name -> {
+        forEach(name -> {
             if (filter.test(name)) {
                 names.add(name);
             }
@@ -97,15 +198,32 @@ final class StoreDirectory {
     }
 
     /** Goes through the names of all files, of which there may be millions. */
-    static void forEach(Path folder, Consumer<String> use) throws IOException {
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-            files.forEach(file -> use.accept(String.valueOf(file.getFileName())));
-        } catch (DirectoryIteratorException e) {
-            throw e.getCause();
-        }
+    void forEach(Consumer<String> action) throws IOException {
+        use(() -> {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.directory())) {
+                files.forEach(file -> action.accept(String.valueOf(file.getFileName())));
+                return true;
+            } catch (DirectoryIteratorException e) {
+                throw e.getCause();
+            }
+        });
     }
 
     private static MemGuardException unsafe(Path path, String what, String mend) {
         return new MemGuardException(ErrorCode.SECURITY_ERROR, path + " " + what + "; " + mend);
+    }
+
+    /** Waits for whoever uses it: its number may be another file's afterwards. Idempotent. */
+    @Override
+    public void close() {
+        use.writeLock().lock();
+        try {
+            if (!closed) {
+                closed = true;
+                folder.close();
+            }
+        } finally {
+            use.writeLock().unlock();
+        }
     }
 }

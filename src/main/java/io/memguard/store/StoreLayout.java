@@ -4,18 +4,25 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
 
-/** Where each file of a store lies. */
-record StoreLayout(Path directory) {
+/**
+ * Where each file of a store lies.
+ *
+ * @param directory leads to the files, for all work with them
+ * @param name how users know that directory
+ */
+record StoreLayout(Path directory, Path name) {
     static final String FOLDER = "memguard_secure";
     static final String TEMPORARY = ".tmp_";
 
+    private static final String LOCK = "store.lock";
     private static final String PREFIX = "mg_";
     private static final String VALUE = ".dat";
     private static final String NAME = ".name";
     private static final int HEX = 64;
 
+    /** By name; what that leads to may change. */
     static StoreLayout in(Path parent) {
-        return new StoreLayout(parent.resolve(FOLDER));
+        return new StoreLayout(parent.resolve(FOLDER), parent.resolve(FOLDER));
     }
 
     Path metadata() {
@@ -23,7 +30,12 @@ record StoreLayout(Path directory) {
     }
 
     Path lock() {
-        return directory.resolve("store.lock");
+        return directory.resolve(LOCK);
+    }
+
+    /** The lock file by its name. */
+    Path lockName() {
+        return name.resolve(LOCK);
     }
 
     Path generations() {

@@ -23,19 +23,19 @@ final class StoreLocks implements AutoCloseable {
     /** So many stripes are locked each by itself. */
     private static final int SEPARATE = 32;
 
-    private final Path file;
+    private final Path name;
     private final int descriptor;
     private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
     private boolean closed;
 
-    StoreLocks(Path file) throws IOException {
-        this.file = file;
+    StoreLocks(StoreLayout layout) throws IOException {
+        this.name = layout.lockName();
         for (int i = 0; i < THREAD_LOCKS; i++) {
             stripes[i] = new ReentrantLock();
         }
-        descriptor = Posix.openOrCreate(file);
-        DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
+        descriptor = Posix.openOrCreate(layout.lock());
+        DurableFile.giveToOwnerOf(layout.directory(), descriptor, layout.lock());
     }
 
     /** Work under a lock. */
@@ -157,8 +157,8 @@ final class StoreLocks implements AutoCloseable {
 
     /** Locks exclude nobody, and files land in somebody else's store, where the folder is another one now. */
     void requirePresent() throws IOException {
-        if (!Posix.isStill(file, descriptor)) {
-            throw new IOException(file.getParent() + " is gone or was replaced; open the store again");
+        if (!Posix.isStill(name, descriptor)) {
+            throw new IOException(name.getParent() + " is gone or was replaced; open the store again");
         }
     }
 

@@ -11,7 +11,6 @@ import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
@@ -20,13 +19,13 @@ import java.util.Optional;
 public final class StoreOpener {
     private static final System.Logger LOG = System.getLogger(StoreOpener.class.getName());
 
-    private final Path parent;
+    private final StoreDirectory directory;
     private final StoreLayout layout;
     private final KeyLoader loader;
 
-    private StoreOpener(Path parent, KeyProvider provider) {
-        this.parent = parent;
-        this.layout = StoreLayout.in(parent);
+    private StoreOpener(StoreDirectory directory, KeyProvider provider) {
+        this.directory = directory;
+        this.layout = directory.layout();
         this.loader = new KeyLoader(layout, provider);
     }
 
@@ -44,7 +43,7 @@ public final class StoreOpener {
     /** Throws SECURITY_ERROR where somebody else could plant or replace files. */
     public static void requireSafe(Path parent) {
         try {
-            StoreDirectory.requireSafe(parent, StoreLayout.in(parent).directory());
+            StoreDirectory.open(parent).ifPresent(StoreDirectory::close);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be looked at", e);
         }
@@ -52,60 +51,100 @@ public final class StoreOpener {
 
     /** Opens the store in {@code parent/memguard_secure}. */
     public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
-        var opener = new StoreOpener(parent.toAbsolutePath().normalize(), provider);
+        Path place = parent.toAbsolutePath().normalize();
         try {
-            return opener.open(mode);
+            Optional<SecretStore> existing = openExisting(place, mode, provider);
+            if (existing.isPresent()) {
+                return existing.get();
+            }
+            if (mode == OpenMode.EXISTING) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS,
+                        "there is no store in " + place + "; make one with 'memguard init'");
+            }
+            return create(place, provider);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         }
     }
 
-    private SecretStore open(OpenMode mode) throws IOException {
-        if (Files.exists(layout.directory(), LinkOption.NOFOLLOW_LINKS)) {
-            StoreDirectory.requireSafe(parent, layout.directory());
-            Optional<Metadata> metadata = loader.metadata();
-            if (metadata.isPresent()) {
-                if (mode == OpenMode.CREATE) {
-                    throw new MemGuardException(
-                            ErrorCode.INVALID_ARGUMENTS, "there is a store in " + parent + " already");
-                }
-                return openExisting(metadata.get());
+    private static Optional<SecretStore> openExisting(Path parent, OpenMode mode, KeyProvider provider)
+            throws IOException {
+        Optional<StoreDirectory> directory = StoreDirectory.open(parent);
+        return directory.isEmpty()
+                ? Optional.empty()
+                : inside(directory.get(), provider, opener -> opener.openExisting(parent, mode));
+    }
+
+    private static SecretStore create(Path parent, KeyProvider provider) throws IOException {
+        StoreDirectory directory;
+        try {
+            directory = StoreDirectory.create(parent);
+        } catch (IOException e) {
+            throw notMade(parent, e);
+        }
+        return inside(directory, provider, opener -> Optional.of(opener.createOrOpen(parent)))
+                .orElseThrow();
+    }
+
+    private static MemGuardException notMade(Path parent, IOException e) {
+        return StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + parent, e);
+    }
+
+    @FunctionalInterface
+    private interface Opening {
+        Optional<SecretStore> open(StoreOpener opener) throws IOException;
+    }
+
+    /** The store takes the directory over; without one it is closed. */
+    private static Optional<SecretStore> inside(StoreDirectory directory, KeyProvider provider, Opening opening)
+            throws IOException {
+        Optional<SecretStore> store = Optional.empty();
+        try {
+            store = opening.open(new StoreOpener(directory, provider));
+            return store;
+        } finally {
+            if (store.isEmpty()) {
+                directory.close();
             }
+        }
+    }
+
+    private Optional<SecretStore> openExisting(Path parent, OpenMode mode) throws IOException {
+        Optional<Metadata> metadata = loader.metadata();
+        if (metadata.isEmpty()) {
             requireNoData();
+            return Optional.empty();
         }
-        if (mode == OpenMode.EXISTING) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, "there is no store in " + parent + "; make one with 'memguard init'");
+        if (mode == OpenMode.CREATE) {
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "there is a store in " + parent + " already");
         }
-        return create(mode);
+        return Optional.of(open(metadata.get()));
     }
 
     /** A store that was just made. */
     private record Made(Metadata metadata, StoreKey key) {}
 
-    private SecretStore create(OpenMode mode) throws IOException {
+    private SecretStore createOrOpen(Path parent) throws IOException {
         Optional<Made> made;
-        try {
-            StoreDirectory.create(parent, layout.directory());
-            try (var locks = new StoreLocks(layout.lock())) {
-                // Two at once: the second one finds the first one's store.
-                made = locks.lockedWhole(() -> {
-                    if (loader.metadata().isPresent()) {
-                        return Optional.<Made>empty();
-                    }
-                    requireNoData();
-                    return Optional.of(make());
-                });
-            }
+        // Two at once: the second one finds the first one's store.
+        try (var locks = new StoreLocks(layout)) {
+            made = locks.lockedWhole(() -> {
+                if (loader.metadata().isPresent()) {
+                    return Optional.<Made>empty();
+                }
+                requireNoData();
+                return Optional.of(make());
+            });
         } catch (IOException e) {
-            throw StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + parent, e);
+            throw notMade(parent, e);
         }
-        if (made.isPresent()) {
-            var store = openMade(made.get());
-            countFromTheBeginning(store);
-            return store;
+        if (made.isEmpty()) {
+            return open(loader.metadata().orElseThrow(() -> removed()));
         }
-        return open(mode);
+        var store = openMade(made.get());
+        countFromTheBeginning(store);
+        return store;
     }
 
     /** A wish, too: whoever asks for the totals counts then. */
@@ -120,7 +159,7 @@ public final class StoreOpener {
     private Made make() throws IOException {
         NativeLibraries.require();
         String storeId = HexFormat.of().formatHex(Sodium.random(16));
-        var context = new StoreContext(storeId, layout.directory());
+        StoreContext context = loader.context(storeId);
         var provider = loader.provider();
         var made = provider.create(context);
         try {
@@ -134,7 +173,7 @@ public final class StoreOpener {
         }
     }
 
-    private SecretStore openExisting(Metadata metadata) throws IOException {
+    private SecretStore open(Metadata metadata) throws IOException {
         var generations = Generations.open(layout.generations());
         long epoch = generations.ofStore(); // Before the keys: whoever changes them raises it afterwards.
         return assemble(generations, loader.load(metadata, epoch, null));
@@ -153,10 +192,10 @@ public final class StoreOpener {
     /** Takes the keys over: they are closed with the store, or here where something fails. */
     private SecretStore assemble(Generations generations, Keyring keys) throws IOException {
         try {
-            var locks = new StoreLocks(layout.lock());
+            var locks = new StoreLocks(layout);
             try {
                 var totals = StoreTotals.open(layout.totals(), locks);
-                var store = new SecretStore(layout, loader, keys, locks, generations, totals);
+                var store = new SecretStore(directory, loader, keys, locks, generations, totals);
                 requireStill(keys.metadata());
                 if (keys.metadata().old().isPresent()) {
                     forgetOld(store);
@@ -194,14 +233,18 @@ public final class StoreOpener {
                 .filter(now -> now.storeId().equals(metadata.storeId()))
                 .isPresent();
         if (!same) {
-            throw new MemGuardException(
-                    ErrorCode.KEY_INVALID, "the store was removed while it was being opened; open it again");
+            throw removed();
         }
+    }
+
+    private static MemGuardException removed() {
+        return new MemGuardException(
+                ErrorCode.KEY_INVALID, "the store was removed while it was being opened; open it again");
     }
 
     /** A temporary file whose lock is free was left by a writer that is dead. */
     private void clearTemporaries(StoreLocks locks) throws IOException {
-        for (String file : StoreDirectory.list(layout.directory(), StoreLayout::isTemporary)) {
+        for (String file : directory.list(StoreLayout::isTemporary)) {
             locks.ifFree(
                     StoreLayout.stripeOfTemporary(file),
                     () -> Files.deleteIfExists(layout.directory().resolve(file)));
@@ -209,13 +252,11 @@ public final class StoreOpener {
     }
 
     private void requireNoData() throws IOException {
-        int files = StoreDirectory.list(
-                        layout.directory(), name -> StoreLayout.hex(name).isPresent())
-                .size();
+        int files = directory.list(name -> StoreLayout.hex(name).isPresent()).size();
         if (files > 0) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
-                    "the metadata file is missing beside " + files + " files of data in " + layout.directory()
+                    "the metadata file is missing beside " + files + " files of data in " + layout.name()
                             + "; restore store.meta from a backup of this store (no new key is made over data)");
         }
     }

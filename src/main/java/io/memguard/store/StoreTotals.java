@@ -27,6 +27,10 @@ final class StoreTotals {
     private static final int ITEMS = 1;
     private static final int BYTES = 2;
     private static final int FIELDS = 3;
+
+    /** More than any stripe has, and so little that the sum of all stripes is a number. */
+    private static final long MOST = 1L << 46;
+
     private static final int LENGTH = HEAD + FIELDS * StoreLocks.STRIPES;
 
     private final MappedCounters counters;
@@ -150,13 +154,20 @@ final class StoreTotals {
     private Optional<SecretStore.Totals> get(int stripe) throws IOException {
         long before = state(stripe);
         var count = read(stripe);
-        if ((before & BUSY) != 0 || state(stripe) != before) {
+        if ((before & BUSY) != 0 || state(stripe) != before || !isPossible(count)) {
             return locks.locked(stripe, () -> {
                 recover(stripe);
+                if (!isPossible(read(stripe))) { // Somebody has written into the file.
+                    setState(stripe, (state(stripe) & -VERSION) + VERSION);
+                }
                 return isCounted(stripe) ? Optional.of(read(stripe)) : Optional.empty();
             });
         }
         return (before & COUNTED) != 0 ? Optional.of(count) : Optional.empty();
+    }
+
+    private static boolean isPossible(SecretStore.Totals count) {
+        return count.items() >= 0 && count.items() <= MOST && count.bytes() >= 0 && count.bytes() <= MOST;
     }
 
     private SecretStore.Totals read(int stripe) {

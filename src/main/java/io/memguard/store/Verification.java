@@ -19,12 +19,14 @@ import java.util.Optional;
 
 /** Opens every file of a store, while other processes read and write. Changes nothing; plaintext lies in windows only. */
 public final class Verification {
+    private final StoreDirectory directory;
     private final StoreLayout layout;
     private final CurrentKeys keys;
     private final StoreLocks locks;
 
-    Verification(StoreLayout layout, CurrentKeys keys, StoreLocks locks) {
-        this.layout = layout;
+    Verification(StoreDirectory directory, CurrentKeys keys, StoreLocks locks) {
+        this.directory = directory;
+        this.layout = directory.layout();
         this.keys = keys;
         this.locks = locks;
     }
@@ -59,8 +61,7 @@ public final class Verification {
     /** Opens all files; {@code progress} counts them. */
     public Result run(Progress progress) {
         try {
-            List<String> files = StoreDirectory.list(
-                    layout.directory(), name -> StoreLayout.hex(name).isPresent());
+            List<String> files = directory.list(name -> StoreLayout.hex(name).isPresent());
             files.sort(null); // A value and its name lie beside each other.
             var result = new Result(files.size(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
             progress.at(0, files.size());
@@ -80,19 +81,26 @@ public final class Verification {
             if (!isAuthentic(file)) {
                 result.damaged().add(file);
             }
-            if (isExposed(path)) {
-                result.exposed().add(file);
-            }
-            String hash = StoreLayout.hex(file).orElseThrow();
-            if (StoreLayout.isValue(file)
-                    && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)
-                    && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
-                result.nameless().add(file);
-            }
+            directory.use(() -> {
+                lookAtPlace(file, path, result);
+                return true;
+            });
         } catch (NoSuchFileException e) {
             // Deleted meanwhile.
         } catch (IOException e) {
             result.damaged().add(file);
+        }
+    }
+
+    private void lookAtPlace(String file, Path path, Result result) throws IOException {
+        if (isExposed(path)) {
+            result.exposed().add(file);
+        }
+        String hash = StoreLayout.hex(file).orElseThrow();
+        if (StoreLayout.isValue(file)
+                && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)
+                && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            result.nameless().add(file);
         }
     }
 

@@ -27,12 +27,13 @@ import java.util.function.IntToLongFunction;
  * <p>Beside the reader a control thread does the same with nothing but the clock: what it waits is the scheduler's, the
  * machine's and the garbage collector's, who stop both alike.
  *
- * <p>Arguments: how many; milliseconds until half of them expire.
+ * <p>Arguments: how many; milliseconds in which half of them get a short life, after which they expire together.
  */
 public final class Scale {
     private static final int SIZE = 32;
     private static final int FEW = 1000;
     private static final int READS = 300_000;
+    private static final Duration LONG = Duration.ofHours(1);
 
     private final String[] names;
     private final Duration halfLife;
@@ -93,6 +94,7 @@ public final class Scale {
         printCacheShare();
         control.resume();
         reader.resume();
+        shorten(guard);
         long begin = System.nanoTime();
         while (guard.memoryUsage().items() > (names.length + FEW) / 2) {
             if (System.nanoTime() - begin > TimeUnit.MINUTES.toNanos(5)) {
@@ -123,18 +125,29 @@ public final class Scale {
         print("control.waits.over.5.ms." + during, control.over.get(), "");
     }
 
-    /** Every second one, but not the first few, expires. */
     private void fill(MemGuard guard, MemorySegment value, int from, int to) {
         long begin = System.nanoTime();
         for (int i = from; i < to; i++) {
-            value.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, i);
-            // So that they all expire at about the same time, whenever they were made.
-            Duration life = i >= FEW && i % 2 == 0
-                    ? halfLife.minusNanos(System.nanoTime() - begin).plusMillis(1)
-                    : Duration.ofHours(1);
-            guard.storeEphemeral(names[i], value, life.isPositive() ? life : Duration.ofMillis(1), Duration.ofHours(1));
+            store(guard, value, i, LONG);
         }
         print("fill." + (to - from), (System.nanoTime() - begin) / 1e3 / (to - from), "us");
+    }
+
+    /** Every second one, but not the first few, expires at the same moment; only now, so that a slow machine reads all before. */
+    private void shorten(MemGuard guard) {
+        long begin = System.nanoTime();
+        try (var arena = Arena.ofConfined()) {
+            var value = arena.allocate(SIZE);
+            for (int i = FEW; i < names.length; i += 2) {
+                Duration left = halfLife.minusNanos(System.nanoTime() - begin);
+                store(guard, value, i, left.isPositive() ? left : Duration.ofMillis(1));
+            }
+        }
+    }
+
+    private void store(MemGuard guard, MemorySegment value, int number, Duration life) {
+        value.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, number);
+        guard.storeEphemeral(names[number], value, life, LONG);
     }
 
     private void reads(String what, MemGuard guard, int among, int count) {

@@ -14,17 +14,17 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Runs the command line as a process of its own, as a script does. */
-final class Cli {
+public final class Cli {
     private final Map<String, String> environment;
 
-    Cli(Map<String, String> environment) {
+    public Cli(Map<String, String> environment) {
         this.environment = environment;
     }
 
     /** What a run left behind. */
     @SuppressWarnings("ArrayRecordComponent") // Never compared.
-    record Result(int status, byte[] out, String error) {
-        String text() {
+    public record Result(int status, byte[] out, String error) {
+        public String text() {
             return new String(out, StandardCharsets.UTF_8);
         }
     }
@@ -55,7 +55,7 @@ final class Cli {
                 "io.memguard/io.memguard.cli.Main");
     }
 
-    Result run(byte[] in, String... arguments) throws IOException, InterruptedException {
+    public Result run(byte[] in, String... arguments) throws IOException, InterruptedException {
         var command = new ArrayList<>(command());
         command.addAll(List.of(arguments));
         return runCommand(command, in);

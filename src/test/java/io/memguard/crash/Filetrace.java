@@ -1,6 +1,7 @@
 package io.memguard.crash;
 
 import io.memguard.os.Posix;
+import io.memguard.process.Preload;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -9,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
 public final class Filetrace {
     /** In place of an error number: half of a read or a write. */
     public static final int SHORT = -1;
-
-    private static final Path SOURCE = Path.of("src", "test", "native", "filetrace.c");
 
     private final SymbolLookup library;
     private final MethodHandle mark;
@@ -39,33 +37,6 @@ public final class Filetrace {
                 FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
     }
 
-    /** The built library. */
-    private static synchronized Path library() throws IOException, InterruptedException {
-        Path built = Path.of("target", "filetrace.so").toAbsolutePath();
-        if (!Files.exists(built) || Files.getLastModifiedTime(built).compareTo(Files.getLastModifiedTime(SOURCE)) < 0) {
-            Path fresh = Path.of("target", "filetrace.so.new").toAbsolutePath();
-            var compiler = new ProcessBuilder(
-                            "cc",
-                            "-O1",
-                            "-Wall",
-                            "-Wextra",
-                            "-Werror",
-                            "-shared",
-                            "-fPIC",
-                            "-o",
-                            fresh.toString(),
-                            SOURCE.toString())
-                    .redirectErrorStream(true)
-                    .start();
-            String said = new String(compiler.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-            if (compiler.waitFor() != 0) {
-                throw new AssertionError(said);
-            }
-            Files.move(fresh, built, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
-        }
-        return built;
-    }
-
     /**
      * What to put in front of {@code java}.
      *
@@ -77,7 +48,7 @@ public final class Filetrace {
             throws IOException, InterruptedException {
         var command = new ArrayList<>(List.of(
                 "env",
-                "LD_PRELOAD=" + library(),
+                "LD_PRELOAD=" + Preload.built("filetrace"),
                 "FILETRACE_ROOT=" + root.toRealPath(),
                 "JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-CreateCoredumpOnCrash"));
         if (log != null) {
@@ -102,6 +73,16 @@ public final class Filetrace {
     public void fault(long first, long count, int error) {
         try {
             fault.invokeExact(first, count, error);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Stops this process, as SIGSTOP does, before a call that is counted from 1 on. */
+    public void stop(long call) {
+        try {
+            handle("filetrace_stop", FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG))
+                    .invokeExact(call);
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

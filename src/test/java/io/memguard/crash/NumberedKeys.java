@@ -1,5 +1,7 @@
 package io.memguard.crash;
 
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
@@ -27,7 +29,12 @@ public final class NumberedKeys implements KeyProvider {
 
     @Override
     public StoreKey open(StoreContext store, KeyRecord record) {
-        return key(Long.parseLong(record.parameters().get(NUMBER)));
+        try {
+            return key(Long.parseLong(record.parameters().getOrDefault(NUMBER, "")));
+        } catch (NumberFormatException e) {
+            throw new MemGuardException(
+                    ErrorCode.KEY_INVALID, "the metadata has no number; restore it from a backup", e);
+        }
     }
 
     private static StoreKey key(long number) {

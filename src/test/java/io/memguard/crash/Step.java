@@ -16,12 +16,16 @@ record Step(Kind kind, String name, long value) {
         OPEN,
         CLOSE,
         STORE,
+        STORE_ALL,
         DELETE,
         ROTATE,
         CLEANUP
     }
 
     static final List<String> NAMES = List.of("a", "b", "c", "d");
+
+    /** What is stored together: the values follow each other in number. */
+    static final List<String> TOGETHER = List.of("b", "d", "a");
 
     /** Sizes from 0 to some blocks of a disk. */
     static int size(long value) {
@@ -33,6 +37,7 @@ record Step(Kind kind, String name, long value) {
         var after = new TreeMap<>(before);
         switch (kind) {
             case STORE -> after.put(name, value);
+            case STORE_ALL -> TOGETHER.forEach(each -> after.put(each, value + TOGETHER.indexOf(each)));
             case DELETE -> after.remove(name);
             case CLEANUP -> after.clear();
             case OPEN, CLOSE, ROTATE -> {}
@@ -40,9 +45,11 @@ record Step(Kind kind, String name, long value) {
         return after;
     }
 
-    /** Whether an unfinished step may have changed this name. */
+    /** Whether an unfinished step may have changed this name, each by itself. */
     boolean touches(String other) {
-        return kind == Kind.CLEANUP || ((kind == Kind.STORE || kind == Kind.DELETE) && name.equals(other));
+        return kind == Kind.CLEANUP
+                || (kind == Kind.STORE_ALL && TOGETHER.contains(other))
+                || ((kind == Kind.STORE || kind == Kind.DELETE) && name.equals(other));
     }
 
     /** Every kind of step at least once, then random ones, then all is removed and begun anew. */
@@ -55,15 +62,17 @@ record Step(Kind kind, String name, long value) {
         steps.add(store("b", numbers));
         steps.add(new Step(Kind.DELETE, "a", 0));
         steps.add(store("a", numbers));
+        steps.add(storeAll(numbers));
         steps.add(of(Kind.ROTATE));
         for (int i = 0; i < random; i++) {
             String name = NAMES.get(numbers.nextInt(NAMES.size()));
-            switch (numbers.nextInt(9)) {
+            switch (numbers.nextInt(10)) {
                 case 0 -> {
                     steps.add(of(Kind.CLOSE));
                     steps.add(of(Kind.OPEN));
                 }
                 case 3 -> steps.add(of(Kind.ROTATE));
+                case 4 -> steps.add(storeAll(numbers));
                 case 1, 2 -> steps.add(new Step(Kind.DELETE, name, 0));
                 default -> steps.add(store(name, numbers));
             }
@@ -80,6 +89,10 @@ record Step(Kind kind, String name, long value) {
 
     private static Step of(Kind kind) {
         return new Step(kind, "", 0);
+    }
+
+    private static Step storeAll(SplittableRandom numbers) {
+        return new Step(Kind.STORE_ALL, "", numbers.nextInt(1, 1 << 30));
     }
 
     private static Step store(String name, SplittableRandom numbers) {

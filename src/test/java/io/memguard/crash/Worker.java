@@ -1,11 +1,14 @@
 package io.memguard.crash;
 
 import io.memguard.MemGuard;
+import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.SecretSources;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -43,12 +46,20 @@ final class Worker {
             case DELETE -> guard().delete(step.name());
             case ROTATE -> guard().rotate((done, total) -> {});
             case CLEANUP -> guard().cleanupAll();
+            case STORE_ALL -> storeAll(step);
             case STORE -> {
                 try (var value = Secrets.random(Step.size(step.value()), step.value())) {
                     guard().store(step.name(), value);
                 }
             }
         }
+    }
+
+    private void storeAll(Step step) {
+        var values = new LinkedHashMap<String, SecretBuffer>();
+        step.after(Map.of()).forEach((name, value) -> values.put(name, Secrets.random(Step.size(value), value)));
+        guard().storeAll(values);
+        values.values().forEach(SecretBuffer::close);
     }
 
     private MemGuard guard() {

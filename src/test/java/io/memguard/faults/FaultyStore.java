@@ -1,11 +1,11 @@
 package io.memguard.faults;
 
 import io.memguard.ErrorCode;
-import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
 import io.memguard.crash.Filetrace;
+import io.memguard.crash.NumberedKeys;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -65,13 +65,15 @@ final class FaultyStore {
     }
 
     private static MemGuard open(Path directory) {
-        return MemGuard.at(directory).keys(new FixedKeys(1)).open();
+        return MemGuard.at(directory).keys(new NumberedKeys()).open();
     }
 
     private void run() {
         for (Operation operation : List.of(
                 new Operation("store", ErrorCode.STORE_FAILED, null, LONG, () -> put("a", LONG)),
                 new Operation("overwrite", ErrorCode.STORE_FAILED, "old", LONG, () -> put("a", LONG)),
+                new Operation("storeAll", ErrorCode.STORE_FAILED, "old", LONG, () -> putAll(LONG, "other")),
+                new Operation("rotate", ErrorCode.STORE_FAILED, "old", "old", () -> guard.rotate((done, total) -> {})),
                 new Operation("delete", ErrorCode.DELETE_FAILED, "old", null, () -> guard.delete("a")),
                 new Operation("read", ErrorCode.RETRIEVE_FAILED, "old", "old", () -> require("old", get("a"))),
                 new Operation(
@@ -264,6 +266,13 @@ final class FaultyStore {
     private void put(String name, String value) {
         try (var buffer = Secrets.text(value)) {
             guard.store(name, buffer);
+        }
+    }
+
+    private void putAll(String a, String b) {
+        try (var first = Secrets.text(a);
+                var second = Secrets.text(b)) {
+            guard.storeAll(Map.of("a", first, "b", second));
         }
     }
 

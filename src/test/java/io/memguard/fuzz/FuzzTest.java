@@ -28,17 +28,17 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Hostile input at each parser: coverage-guided fuzzing by Jazzer, from the seeds in {@code src/test/resources/fuzz}.
- * {@code -Dfuzz.seconds=} sets how long each runs; as many run at once as there are processors.
+ * {@code -Dfuzz.seconds=} sets how long each runs; all run at once, at the lowest priority.
  */
 class FuzzTest {
-    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
+    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 60);
     private static final Pattern INPUTS = Pattern.compile("stat::number_of_executed_units: *(\\d+)");
     private static final Pattern COVERAGE = Pattern.compile("cov: (\\d+) ft: (\\d+)(?![\\s\\S]*cov: )");
 
     @TempDir
     static Path temporary;
 
-    private static ExecutorService processors;
+    private static ExecutorService fuzzing;
     private static Map<Class<?>, Future<Fuzzing.Result>> running;
 
     static Stream<Class<?>> fuzzers() {
@@ -54,12 +54,12 @@ class FuzzTest {
 
     @BeforeAll
     static void start() {
-        processors = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+        fuzzing = Executors.newCachedThreadPool();
         running = fuzzers()
                 .collect(Collectors.toMap(
                         Function.identity(),
-                        fuzzer -> processors.submit(
-                                (Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
+                        fuzzer ->
+                                fuzzing.submit((Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
     }
 
     private static Fuzzing.Result run(Fuzzing fuzzing) throws Exception {
@@ -69,7 +69,7 @@ class FuzzTest {
 
     @AfterAll
     static void stop() {
-        processors.shutdownNow();
+        fuzzing.shutdownNow();
     }
 
     @ParameterizedTest

@@ -33,7 +33,7 @@ final class Fuzzing {
 
     /** Every seed once. */
     Result replay() throws IOException, InterruptedException {
-        return run(60, List.of(Replay.class.getName(), fuzzer.getName()));
+        return run(300, List.of(Replay.class.getName(), fuzzer.getName()));
     }
 
     /** The seeds, and for some seconds what coverage leads to from there. */
@@ -49,20 +49,22 @@ final class Fuzzing {
                 "--reproducer_path=" + kept.getParent(),
                 "-artifact_prefix=" + kept.getParent() + "/",
                 "-max_total_time=" + seconds,
-                "-timeout=20",
+                "-timeout=600", // of the clock, on a machine that may be busy
                 "-rss_limit_mb=4096",
                 "-print_final_stats=1"));
         if (Files.exists(dictionary)) {
             command.add("-dict=" + dictionary);
         }
         command.addAll(List.of(kept.toString(), Seeds.folder(fuzzer).toString()));
-        return run(seconds + 60, command);
+        return run(seconds + 900, command);
     }
 
     private Result run(int seconds, List<String> arguments) throws IOException, InterruptedException {
         Path folder = Files.createDirectories(temporary.resolve(fuzzer.getSimpleName() + "/a/b/c"));
         Path output = temporary.resolve(fuzzer.getSimpleName() + "/output");
         var command = new ArrayList<>(List.of(
+                "nice",
+                "-n19",
                 "setsid", // No terminal: nothing asks for a passphrase.
                 "--wait",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString()));

@@ -11,8 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -48,21 +46,8 @@ class OwnersTest {
     }
 
     private String asNobody(Path directory) throws Exception {
-        var classPath = new ArrayList<String>();
-        int number = 0;
-        for (String entry :
-                Arrays.stream(ChildJvm.classPath().split(":")).distinct().toList()) {
-            if (!entry.isEmpty() && Files.exists(Path.of(entry))) {
-                Path to = open.resolve("cp" + number++ + "-" + Path.of(entry).getFileName());
-                LimitsTest.copy(Path.of(entry), to);
-                classPath.add(to.toString());
-            }
-        }
         try (var child = ChildJvm.start(
-                String.join(":", classPath),
-                Task.class,
-                List.of("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"),
-                List.of(directory.toString()))) {
+                OtherUser.classPath(open), Task.class, OtherUser.command(65534), List.of(directory.toString()))) {
             return child.rest();
         }
     }
@@ -87,6 +72,11 @@ class OwnersTest {
             try (var guard = MemGuard.at(store).keys(new FixedKeys(1)).open();
                     var value = Secrets.text("by root")) {
                 guard.store("a", value);
+                try (Stream<Path> all = Files.walk(store)) {
+                    for (Path file : all.toList()) {
+                        assertEquals(65534, Files.getAttribute(file, "unix:uid"), file.toString());
+                    }
+                }
             }
             String said = asNobody(store);
             assertTrue(said.contains("read: by root"), said);

@@ -24,7 +24,7 @@ class ScaleTest {
         if (Posix.effectiveUser() == 0) {
             limited.addAll(List.of("setpriv", "--bounding-set=-ipc_lock")); // root is above the limit otherwise
         }
-        try (var child = ChildJvm.start(Scale.class, limited, List.of("100000", "15000"))) {
+        try (var child = ChildJvm.start(Scale.class, limited, List.of("100000", "5000"))) {
             String said = child.rest();
             assertEquals(0, child.exitCode(), said);
             assertEquals(100_000, figure(said, "items"), said);

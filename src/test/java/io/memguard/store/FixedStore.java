@@ -40,7 +40,7 @@ final class FixedStore {
     static FixedStore make() throws IOException {
         Path parent = Files.createTempDirectory("fixed");
         var layout = StoreLayout.in(parent);
-        StoreDirectory.create(parent, layout.directory());
+        StoreDirectory.create(parent).close();
         Checks.write(seal(1), metadata(), layout);
         var store = StoreOpener.open(parent, OpenMode.EXISTING, new FixedKeys(1));
         for (String name : Set.of(NAME, OTHER)) {

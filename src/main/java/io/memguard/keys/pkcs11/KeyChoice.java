@@ -17,6 +17,9 @@ final class KeyChoice {
     /** How the id of a key begins that this library made for one store: "memguard" in ASCII. */
     private static final String OWN_ID = HexFormat.of().formatHex("memguard".getBytes(StandardCharsets.US_ASCII));
 
+    /** So many random bytes end the id of a key that a store goes over to. */
+    private static final int SUFFIX = 4;
+
     /** Two stores made at once in a process must not make two keys of one label. */
     private static final ReentrantLock MAKING = new ReentrantLock();
 
@@ -47,14 +50,32 @@ final class KeyChoice {
         try {
             var present = new TokenKey(token, label, id);
             if (!present.exists()) {
-                return make(store, label, "");
+                // A key whose record was never written can be told from one that is in use by its id alone.
+                return make(store, label, store.existing() && id == null ? random() : "");
             }
             if (store.existing() && present.id().startsWith(ownId(store))) {
                 // The store's own key keeps its label until no file is under it any more.
-                String suffix = HexFormat.of().formatHex(Sodium.random(4));
+                String suffix = random();
                 return make(store, label + "-" + suffix, suffix);
             }
             return use(present);
+        } finally {
+            MAKING.unlock();
+        }
+    }
+
+    private static String random() {
+        return HexFormat.of().formatHex(Sodium.random(SUFFIX));
+    }
+
+    /** Deletes the keys that were made for an existing store, but are not among these ids. */
+    static void destroyUnrecorded(Token token, StoreContext store, Set<String> recorded) {
+        MAKING.lock();
+        try {
+            int length = ownId(store).length() + 2 * SUFFIX;
+            TokenKey.destroyAll(
+                    token,
+                    found -> found.length() == length && found.startsWith(ownId(store)) && !recorded.contains(found));
         } finally {
             MAKING.unlock();
         }

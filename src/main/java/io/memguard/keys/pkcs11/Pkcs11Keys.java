@@ -16,9 +16,11 @@ import io.memguard.memory.Sodium;
 import io.memguard.os.UserFile;
 import java.nio.file.Path;
 import java.security.KeyStore;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -232,6 +234,20 @@ public final class Pkcs11Keys implements KeyProvider {
             throw cleanupFailed(Ckr.failure("the key could not be deleted from the token", e));
         } catch (MemGuardException e) {
             throw cleanupFailed(e);
+        }
+    }
+
+    /** Never the keys of other stores or of other tools: told by the id, which has the store's in it. */
+    @Override
+    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        var ids = recorded.stream()
+                .filter(record -> record.provider().equals(TYPE))
+                .map(record -> new TokenRecord(record).id())
+                .collect(Collectors.toSet());
+        try (var token = Token.connect(uri, pin)) {
+            KeyChoice.destroyUnrecorded(token, store, ids);
+        } catch (CkException e) {
+            throw Ckr.failure("what a killed change of the key has left can't be removed from the token", e);
         }
     }
 

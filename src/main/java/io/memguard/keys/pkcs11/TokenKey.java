@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * used only if it can't leave the token, unless the caller has allowed it by name. Thread-safe.
  */
 final class TokenKey {
+    /** More keys than any token has. */
+    private static final int MOST = 10_000;
+
     private record Found(int generation, long handle) {}
 
     private final Token token;
@@ -174,6 +178,26 @@ final class TokenKey {
             long mechanism = direct ? CKM_AES_KEY_GEN() : CKM_GENERIC_SECRET_KEY_GEN();
             token.write(session -> token.module().functions().generateKey(session, mechanism, template));
         }
+    }
+
+    /** Deletes all secret keys whose id, in hexadecimal, is one of these. */
+    static void destroyAll(Token token, Predicate<String> ids) {
+        token.write(session -> {
+            token.requireLogin(session);
+            var functions = token.module().functions();
+            try (var arena = Arena.ofConfined()) {
+                var template = new Template(arena)
+                        .number(CKA_CLASS(), CKO_SECRET_KEY())
+                        .bool(CKA_TOKEN(), true);
+                for (long handle : functions.find(session, template, MOST)) {
+                    var found = functions.attribute(session, handle, CKA_ID()).map(HexFormat.of()::formatHex);
+                    if (found.filter(ids).isPresent()) {
+                        functions.destroyObject(session, handle);
+                    }
+                }
+            }
+            return true;
+        });
     }
 
     /** Deletes the key from the token; nothing where it is not there. */

@@ -24,7 +24,10 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +45,7 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String SALT = "argon2id-salt";
     private static final String CHECK = "passphrase-check";
     private static final String SUFFIX = "container-suffix";
+    private static final String SUFFIX_PATTERN = "-[0-9a-f]{8}";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
     private final SecretSource passphrase;
@@ -180,6 +184,31 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
+    /** Containers in the store's own folder only. */
+    @Override
+    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        if (container != null) {
+            return;
+        }
+        var kept = recorded.stream()
+                .filter(record -> record.provider().equals(TYPE))
+                .map(record -> DEFAULT_CONTAINER + suffix(record))
+                .toList();
+        try (Stream<Path> files = Files.list(store.directory())) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                String name = String.valueOf(file.getFileName());
+                if (name.matches(Pattern.quote(DEFAULT_CONTAINER) + SUFFIX_PATTERN) && !kept.contains(name)) {
+                    DurableFile.delete(file);
+                }
+            }
+        } catch (IOException e) {
+            throw new MemGuardException(
+                    ErrorCode.STORE_FAILED,
+                    "a keystore container that a killed change of the key has left can't be deleted: " + e.getMessage(),
+                    e);
+        }
+    }
+
     private static void putAside(Path file) {
         try {
             Files.move(file, aside(file), StandardCopyOption.ATOMIC_MOVE);
@@ -200,13 +229,13 @@ public final class SoftwareKeys implements KeyProvider {
     public void close() {}
 
     private Path containerOf(StoreContext store, String suffix) {
-        Path file = container != null ? container : store.directory().resolve(DEFAULT_CONTAINER);
+        Path file = container != null ? container : store.files().resolve(DEFAULT_CONTAINER);
         return file.resolveSibling(file.getFileName() + suffix);
     }
 
     private static String suffix(KeyRecord record) {
         String suffix = record.parameters().getOrDefault(SUFFIX, "");
-        if (!suffix.matches("(-[0-9a-f]{8})?")) {
+        if (!suffix.isEmpty() && !suffix.matches(SUFFIX_PATTERN)) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
                     "the store's metadata has no valid " + SUFFIX + "; restore store.meta from a backup of this store");

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Checks what packaging/build.sh made, as far as no other system is needed for it.
+# usage: check.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=$(sed -n 's|^ *<version>\(.*\)</version>.*|\1|p' pom.xml | head -n 1)
+tree=target/installed
+passed=0 failed=0 skipped=0
+check() { # what, command...
+  local what=$1 said
+  shift
+  if said=$("$@" 2>&1); then
+    echo "ok: $what"
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $what"
+    sed 's/^/    /' <<<"$said"
+    failed=$((failed + 1))
+  fi
+}
+skip() { echo "NOT TESTED: $*"; skipped=$((skipped + 1)); }
+
+libraries_are_portable() {
+  local work
+  work=$(mktemp -d)
+  unzip -qjd "$work" "target/dist/memguard-$version.jar" 'io/memguard/native/linux-x86_64/*' && native/glibc.sh "$work"/*.so* \
+    && (cd "$work" && sha256sum --check --strict SHA256SUMS)
+  local status=$?
+  rm -rf "$work"
+  return $status
+}
+newer_glibc_is_refused() { # of this machine's own programs, some need one
+  local library
+  for library in /usr/lib/x86_64-linux-gnu/*.so.*; do
+    if objdump -T "$library" 2>/dev/null | grep -E 'GLIBC_2\.(3[2-9]|[4-9])' >/dev/null; then
+      if native/glibc.sh "$library" 2>/dev/null; then echo "$library was taken"; return 1; fi
+      return 0
+    fi
+  done
+  echo "no such library here"
+  return 1
+}
+manual_is_clean() {
+  local warnings
+  warnings=$(gzip -dc $tree/share/man/man1/memguard.1.gz | groff -man -Tutf8 -ww -P-cbou 2>&1 >target/memguard.txt)
+  if [ -n "$warnings" ]; then echo "$warnings"; return 1; fi
+  local command
+  for command in store retrieve rotate doctor "token list"; do
+    grep -q "^   $command" target/memguard.txt || { echo "$command is missing"; return 1; }
+  done
+}
+bash_completes() { # line, expected
+  bash --norc -c '. target/installed/share/bash-completion/completions/memguard
+    read -ra COMP_WORDS <<<"$0"; case $0 in *" ") COMP_WORDS+=("") ;; esac
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$0 COMP_POINT=${#0}
+    _complete_memguard
+    case " ${COMPREPLY[*]} " in *" $1 "*) ;; *) echo "$0: ${COMPREPLY[*]}"; exit 1 ;; esac' "$1" "$2"
+}
+zsh_completes() { # as somebody types it: in a terminal
+  zsh -f -c 'zmodload zsh/zpty
+    zpty it "TERM=dumb zsh -f -i"
+    zpty -w it "PS1=; fpath=(target/installed/share/zsh/site-functions \$fpath); autoload -Uz compinit && compinit -u -D; memguard() { print GOT \$1 }"
+    zpty -w -n it $'"'"'memguard rot\t\n'"'"'
+    zpty -w it "exit"
+    while zpty -r it line; do print -r -- "$line"; done' >target/zsh.log 2>&1 || true
+  grep -q 'GOT rotate' target/zsh.log || { cat target/zsh.log; return 1; }
+}
+archive_is_whole() {
+  local name
+  for name in bin/memguard lib/memguard.jar native/libsodium.so.26 share/man/man1/memguard.1.gz share/doc/memguard/LICENSE; do
+    tar -tzf "target/dist/memguard-$version.tar.gz" "memguard-$version/$name" || return 1
+  done
+}
+jars_are_whole() {
+  unzip -l "target/dist/memguard-$version-sources.jar" '*io/memguard/MemGuard.java' \
+    && unzip -l "target/dist/memguard-$version-javadoc.jar" '*io/memguard/MemGuard.html'
+}
+no_java_is_said() { # in one line, with what to do
+  local status=0
+  env -i PATH=/nowhere HOME=/nowhere /bin/bash -c ". $tree/shell/java.sh; type() { return 1; }; find_java no-such-tool || die 'Java 22 or later is needed'" \
+    2>target/no-java.log || status=$?
+  [ "$status" = 69 ] && [ "$(cat target/no-java.log)" = "memguard: Java 22 or later is needed" ]
+}
+
+check "the libraries in the jar need glibc 2.31, and are those of their checksums" libraries_are_portable
+check "a library that needs a later one is refused" newer_glibc_is_refused
+check "the sources and the Javadoc are in their jars" jars_are_whole
+check "the tar.gz is whole" archive_is_whole
+check "without Java the launcher says what it needs" no_java_is_said
+if type -P groff >/dev/null; then check "the manual is clean and whole" manual_is_clean; else skip "the manual: no groff"; fi
+check "bash completes a command" bash_completes "memguard rot" rotate
+check "bash completes an option" bash_completes "memguard store --fi" --file
+if type -P zsh >/dev/null; then check "zsh completes a command" zsh_completes; else skip "the completion of zsh: no zsh"; fi
+echo "test result: $([ "$failed" = 0 ] && echo ok || echo FAILED). $passed passed; $failed failed; $skipped skipped"
+exit $((failed > 0))

@@ -1,0 +1,51 @@
+# How Java runs memguard. Sourced after java.sh, by scripts/memguard and by the launcher of the packages.
+# shellcheck shell=bash disable=SC2154
+
+# A closed descriptor would be given to the next file that the JVM opens, and values go to number 1.
+[ -e /proc/self/fd/0 ] || exec 0>/dev/null
+[ -e /proc/self/fd/1 ] || exec 1</dev/null
+[ -e /proc/self/fd/2 ] || exec 2>/dev/null
+
+# What java gets in front of the arguments. Nothing of the JVM on standard output, no file in /tmp that others can read,
+# no agent that attaches, no core; the limit of open files as it is, for the command of memguard exec. The native libraries lie beside the jars, so that none is unpacked.
+java_options() { # module path, folder of the native libraries
+  options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
+    -XX:-CreateCoredumpOnCrash -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
+    --enable-native-access=io.memguard --add-modules info.picocli -p "$1")
+  if [ -z "${MEMGUARD_NATIVE_DIRECTORY:-}" ]; then options+=("-Dmemguard.native.directory=$2"); fi
+  main=(-m io.memguard/io.memguard.cli.Main)
+}
+
+run_memguard() { # class data archive, arguments
+  local classes=$1 name
+  shift
+  # What changes for this JVM's sake; the command of memguard exec gets all of it back.
+  for name in JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS LC_ALL; do export "MEMGUARD_OUTER_$name=${!name-}"; done
+  MEMGUARD_CORE_LIMIT=$(ulimit -S -c)
+  export MEMGUARD_CORE_LIMIT
+  unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS # the JVM announces them, and they bring agents along
+  export LC_ALL=C.UTF-8 # names and paths are UTF-8 whatever the locale, which may not even be installed
+  ulimit -S -c 0
+  exec "$jdk/bin/java" "${options[@]}" -XX:SharedArchiveFile="$classes" "${main[@]}" "$@"
+}
+
+# Keeps the classes of trial runs in the form that the JVM maps at its start (class data sharing). A static archive: a
+# dynamic one leaves out classes as old as picocli's, and with it the signature of a jar is verified at every start. Only
+# the JVM that made it takes it; any other one starts without.
+share_classes() ( # file
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  umask 077
+  number=0
+  echo trial >"$work/passphrase"
+  for trial in init "store trial" "retrieve trial" "contains trial" list stats; do
+    # shellcheck disable=SC2086 # a command and its arguments
+    echo value | "$jdk/bin/java" "${options[@]}" -XX:DumpLoadedClassList="$work/$((++number)).list" "${main[@]}" $trial \
+      --dir "$work/store" --passphrase-file "$work/passphrase" || true
+  done
+  awk '!seen[$0]++' "$work"/*.list >"$work/classes"
+  "$jdk/bin/java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$work/classes" \
+    -XX:SharedArchiveFile="$work/memguard.jsa" "${main[@]}"
+  chmod 644 "$work/memguard.jsa"
+  mv "$work/memguard.jsa" "$1"
+) </dev/null >/dev/null 2>&1

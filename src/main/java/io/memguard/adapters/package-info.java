@@ -1,0 +1,2 @@
+/** What the adapters share; nothing here is exported. */
+package io.memguard.adapters;

@@ -1,0 +1,2 @@
+/** Secrets as beans. */
+package io.memguard.adapters.spring;

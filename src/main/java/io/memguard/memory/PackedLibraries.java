@@ -1,0 +1,126 @@
+package io.memguard.memory;
+
+import io.memguard.os.Posix;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * The libraries in the jar, unpacked into a new directory (0700, of a random name) until this is closed; closing removes
+ * it, which what was loaded out of it survives. What is written there is what the build recorded in SHA256SUMS.
+ */
+final class PackedLibraries implements AutoCloseable {
+    private static final String RESOURCES = "/io/memguard/native/linux-x86_64/";
+    private static final List<String> NAMES = List.of(LibraryLoader.SODIUM, LibraryLoader.CACHE);
+    private static final int OTHERS_WRITE = 0002;
+    private static final int STICKY = 01000;
+
+    private final Path directory;
+
+    private PackedLibraries(Path directory) {
+        this.directory = directory;
+    }
+
+    static PackedLibraries unpack() throws IOException {
+        Path parent = temporaryDirectory();
+        requireSafe(parent);
+        // mkdir(2) with mode 0700 fails where there is something already, a link too.
+        var unpacked = new PackedLibraries(Files.createTempDirectory(parent, "memguard-"));
+        try {
+            if (owner(unpacked.directory) != Posix.effectiveUser()) {
+                throw new IOException(unpacked.directory + " was exchanged by somebody else");
+            }
+            for (String name : NAMES) {
+                byte[] library = read(name);
+                if (!sha256(library).equals(digest(name))) {
+                    throw new IOException(name + " in the jar is damaged: its SHA-256 is not that of SHA256SUMS");
+                }
+                Files.write(
+                        unpacked.directory.resolve(name),
+                        library,
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE);
+            }
+            return unpacked;
+        } catch (Throwable failure) {
+            try {
+                unpacked.close();
+            } catch (IOException e) {
+                failure.addSuppressed(e);
+            }
+            throw failure;
+        }
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (String name : NAMES) {
+            Files.deleteIfExists(directory.resolve(name));
+        }
+        Files.deleteIfExists(directory);
+    }
+
+    /** The SHA-256 that the build recorded, in hex. */
+    static String digest(String name) throws IOException {
+        return new String(read("SHA256SUMS"), StandardCharsets.US_ASCII)
+                .lines()
+                .filter(line -> line.endsWith("  " + name))
+                .map(line -> line.substring(0, line.indexOf(' ')))
+                .findFirst()
+                .orElseThrow(() -> new IOException("SHA256SUMS in the jar lacks " + name));
+    }
+
+    private static byte[] read(String name) throws IOException {
+        try (InputStream in = PackedLibraries.class.getResourceAsStream(RESOURCES + name)) {
+            if (in == null) {
+                throw new FileNotFoundException(name + " is not in the jar");
+            }
+            return in.readAllBytes();
+        }
+    }
+
+    private static Path temporaryDirectory() throws IOException {
+        String name = System.getProperty("java.io.tmpdir", "/tmp");
+        try {
+            return Path.of(name).toRealPath();
+        } catch (NoSuchFileException e) {
+            throw new IOException("there is no temporary directory " + name, e);
+        }
+    }
+
+    /** Where others can rename what is not theirs, they could put their library in place of ours. */
+    private static void requireSafe(Path parent) throws IOException {
+        int mode = (int) Files.getAttribute(parent, "unix:mode");
+        boolean renamesAreOpen = (mode & OTHERS_WRITE) != 0 && (mode & STICKY) == 0;
+        int owner = owner(parent);
+        if (renamesAreOpen || (owner != 0 && owner != Posix.effectiveUser())) {
+            throw new IOException("others can exchange files in " + parent);
+        }
+    }
+
+    private static int owner(Path path) throws IOException {
+        return (int) Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e); // Every Java has it.
+        }
+    }
+}

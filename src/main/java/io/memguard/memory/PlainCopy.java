@@ -1,0 +1,22 @@
+package io.memguard.memory;
+
+import static io.memguard.ffi.cache.CacheLibrary.mg_copy;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Copies plaintext from one piece of protected memory to another. The JVM's own copying leaves the last bytes in vector
+ * registers, which it saves to ordinary memory with the next thread state: they were found there.
+ */
+public final class PlainCopy {
+    private PlainCopy() {}
+
+    /** Copies all of {@code from} to the beginning of {@code to}. */
+    public static void copy(MemorySegment from, MemorySegment to) {
+        if (NativeLibraries.isLoaded() && from.isNative() && to.isNative()) {
+            NativeStatus.check(mg_copy(from, to.asSlice(0, from.byteSize()), from.byteSize()));
+        } else {
+            to.asSlice(0, from.byteSize()).copyFrom(from);
+        }
+    }
+}

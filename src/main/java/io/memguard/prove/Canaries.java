@@ -1,0 +1,55 @@
+package io.memguard.prove;
+
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** All that is looked for; made when the child asks for it, so that nothing it can have is missing. Thread-safe. */
+final class Canaries {
+    private final SecureRandom random = new SecureRandom();
+    private final Map<String, Canary> all = new LinkedHashMap<>();
+
+    /** Random bytes, or random text where the name speaks of text or a passphrase; the same for the same name. */
+    synchronized byte[] get(String name, int size) {
+        return all.computeIfAbsent(name, key -> new Canary(key, kind(key), isText(key) ? text(size) : bytes(size)))
+                .bytes();
+    }
+
+    /** What is known from elsewhere, a derived key or a PIN. */
+    synchronized void put(String name, Canary.Kind kind, byte[] bytes) {
+        all.put(name, new Canary(name, kind, bytes));
+    }
+
+    synchronized List<Canary> all() {
+        return List.copyOf(all.values());
+    }
+
+    private static Canary.Kind kind(String name) {
+        if (name.startsWith("control ")) {
+            return Canary.Kind.CONTROL;
+        }
+        return switch (name) {
+            case Workload.HELD -> Canary.Kind.HELD;
+            case Workload.DIRECT -> Canary.Kind.ON_HEAP;
+            default -> Canary.Kind.SECRET;
+        };
+    }
+
+    private static boolean isText(String name) {
+        return name.contains("passphrase") || name.contains("text");
+    }
+
+    private byte[] bytes(int size) {
+        byte[] bytes = new byte[size];
+        random.nextBytes(bytes);
+        return bytes;
+    }
+
+    private byte[] text(int size) {
+        String text = Base64.getUrlEncoder().withoutPadding().encodeToString(bytes(size));
+        return text.substring(0, size).getBytes(StandardCharsets.US_ASCII);
+    }
+}

@@ -1,0 +1,122 @@
+package io.memguard.prove;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongFunction;
+
+/** What a search of one place has found. Not thread-safe. */
+final class Findings {
+    private static final int CHUNK = 1 << 20;
+
+    private final Needles needles;
+    private final Map<Key, Found> found = new LinkedHashMap<>();
+    private long bytes;
+
+    /**
+     * What is counted together.
+     *
+     * @param protection of the memory it lay in; {@link Protection#NONE} for files
+     */
+    private record Key(Canary canary, String encoding, Protection protection) {}
+
+    private static final class Found {
+        private final String where;
+        private long windows;
+
+        Found(String where) {
+            this.where = where;
+        }
+    }
+
+    /** What the kernel does with the memory of a find. */
+    enum Protection {
+        /** An ordinary page, or a file. */
+        NONE,
+        /** Never swapped, in no core dump. */
+        LOCKED
+    }
+
+    Findings(Needles needles) {
+        this.needles = needles;
+    }
+
+    /** Searches a file, or all files of a folder; what vanishes meanwhile was not there. */
+    Findings addFiles(Path root) throws IOException {
+        if (!Files.exists(root)) {
+            return this;
+        }
+        List<Path> files;
+        try (var walk = Files.walk(root)) {
+            files = walk.filter(Files::isRegularFile).toList();
+        }
+        for (Path file : files) {
+            addText(file.getFileName().toString());
+            try (var in = Files.newInputStream(file)) {
+                add(in, Protection.NONE, at -> file.getFileName() + " at " + at);
+            } catch (java.nio.file.NoSuchFileException e) {
+                // It has vanished since.
+            }
+        }
+        return this;
+    }
+
+    Findings addText(String text) throws IOException {
+        byte[] utf8 = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        return add(new java.io.ByteArrayInputStream(utf8), Protection.NONE, at -> "'" + text + "'");
+    }
+
+    /** Searches a stream to its end. */
+    Findings add(InputStream in, Protection protection, LongFunction<String> where) throws IOException {
+        byte[] chunk = new byte[CHUNK];
+        long begin = 0;
+        int filled = 0;
+        while (true) {
+            int count = in.readNBytes(chunk, filled, CHUNK - filled);
+            filled += count;
+            boolean isLast = filled < CHUNK;
+            int end = isLast ? filled : CHUNK - Needles.LONGEST;
+            long start = begin;
+            needles.search(
+                    chunk,
+                    end,
+                    filled,
+                    (canary, encoding, from, at) -> found.computeIfAbsent(
+                                    new Key(canary, encoding, protection),
+                                    key -> new Found("byte " + from + " of it: " + where.apply(start + at)))
+                            .windows++);
+            bytes += end;
+            if (isLast) {
+                return this;
+            }
+            System.arraycopy(chunk, end, chunk, 0, filled - end);
+            begin += end;
+            filled -= end;
+        }
+    }
+
+    /** How much was looked at. */
+    long bytes() {
+        return bytes;
+    }
+
+    boolean has(Control control) {
+        return found.keySet().stream().anyMatch(key -> key.canary().name().equals(control.canary()));
+    }
+
+    /** What is of a kind and lay in such memory. */
+    List<Hit> of(Canary.Kind kind, Protection protection) {
+        var hits = new ArrayList<Hit>();
+        found.forEach((key, value) -> {
+            if (key.canary().kind() == kind && key.protection() == protection) {
+                hits.add(new Hit(key.canary().name(), key.encoding(), value.where, value.windows));
+            }
+        });
+        return hits;
+    }
+}

@@ -1,0 +1,11 @@
+package io.memguard.prove;
+
+/**
+ * Something that was found.
+ *
+ * @param canary its name
+ * @param encoding how it was written
+ * @param where the first piece and its place, for whoever looks for the cause
+ * @param windows how many pieces of 8 bytes were found, copies included
+ */
+public record Hit(String canary, String encoding, String where, long windows) {}

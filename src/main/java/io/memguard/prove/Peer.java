@@ -1,0 +1,19 @@
+package io.memguard.prove;
+
+/** Other ways in which a service keeps the same values. */
+enum Peer {
+    STRING("String"),
+    ARRAY("byte[]"),
+    KEY_STORE("java.security.KeyStore (PKCS12)"),
+    ASHERAH("GoDaddy Asherah SecureMemory");
+
+    private final String title;
+
+    Peer(String title) {
+        this.title = title;
+    }
+
+    String title() {
+        return title;
+    }
+}

@@ -1,0 +1,263 @@
+package io.memguard.prove;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Looks into each place of a child that has stopped in a phase. */
+final class Search {
+    static final String CONTROL_MISSING = "what was planted was not found";
+
+    private static final int MAX_HITS = 20;
+    private static final String LOCKED_WINDOW =
+            "in a locked page outside of swap and core dumps, for as long as it is used; root can read it";
+
+    private final Child child;
+    private final Phase phase;
+    private final Needles needles;
+    private final Path captures;
+    private @Nullable Findings ofMemory;
+
+    Search(Child child, Phase phase, Canaries canaries) {
+        this.child = child;
+        this.phase = phase;
+        this.needles = new Needles(canaries.all());
+        this.captures = child.work().resolve("captures");
+    }
+
+    /** What one look brought: a cell, and everything that was found. */
+    record Look(Cell cell, List<Hit> onHeap, List<Hit> held) {
+        static Look of(Cell cell) {
+            return new Look(cell, List.of(), List.of());
+        }
+    }
+
+    Look at(Place place) throws IOException, InterruptedException {
+        try {
+            return switch (place) {
+                case MEMORY, SWAPPABLE -> look(place, memory());
+                case SECRET_MEMORY -> Look.of(secretMemory());
+                case FULL_DUMP -> heapDump(place, "-all");
+                case LIVE_DUMP -> heapDump(place);
+                case GCORE -> gcore();
+                case FLIGHT_RECORDING -> recording();
+                case THREAD_DUMP -> threadDump();
+                case JMX -> traffic();
+                case LOGS -> files(place, child.log());
+                case STORE -> files(place, child.work().resolve("store"));
+                case TEMPORARY -> temporary();
+                case COMMAND_LINE -> commandLine();
+                case CORE -> core();
+                case HS_ERR -> files(place, child.work().resolve("hs_err.log"));
+            };
+        } catch (Unavailable e) {
+            return Look.of(Cell.notProven(place, phase, String.valueOf(e.getMessage())));
+        }
+    }
+
+    /** It stands still meanwhile, so that a load takes no time from the search. */
+    private Look files(Place place, Path... roots) throws IOException {
+        try (var stopped = child.pause()) {
+            if (!stopped.isValid() && !place.needsCrash()) {
+                throw new IOException("the JVM under test has died; see its hs_err file");
+            }
+            var findings = new Findings(needles);
+            for (Path root : roots) {
+                findings.addFiles(root);
+            }
+            return look(place, findings);
+        }
+    }
+
+    /** A dump is looked at and removed. */
+    private Look dump(Place place, Path file) throws IOException {
+        try {
+            return files(place, file);
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private Look look(Place place, Findings findings) {
+        List<Hit> open = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
+        var secrets = new ArrayList<>(open);
+        if (place != Place.SWAPPABLE) {
+            secrets.addAll(findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));
+        }
+        List<Hit> heldOpen = findings.of(Canary.Kind.HELD, Findings.Protection.NONE);
+        secrets.addAll(heldOpen);
+        List<Hit> held = findings.of(Canary.Kind.HELD, Findings.Protection.LOCKED);
+        List<Hit> onHeap = new ArrayList<>(findings.of(Canary.Kind.ON_HEAP, Findings.Protection.NONE));
+        List<Hit> shown = secrets.subList(0, Math.min(MAX_HITS, secrets.size()));
+        boolean inUse = phase == Phase.BORROW || phase == Phase.LOAD;
+        State state;
+        String note = "";
+        Optional<Control> missing = place.controls().stream()
+                .filter(control -> !findings.has(control))
+                .findFirst();
+        if (!open.isEmpty() || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
+            state = State.LEAKED;
+        } else if (missing.isPresent()) {
+            state = State.NOT_PROVEN;
+            note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
+        } else if (!secrets.isEmpty()) {
+            state = State.EXCEPTION;
+            note = LOCKED_WINDOW;
+        } else {
+            state = State.CLEAN;
+        }
+        return new Look(new Cell(place, phase, state, List.copyOf(shown), note, findings.bytes()), onHeap, held);
+    }
+
+    /** Mappings come and go while it runs: it stands still as long as they are read. */
+    private Findings memory() throws IOException, Unavailable {
+        Findings known = ofMemory;
+        if (known != null) {
+            return known;
+        }
+        try (var memory = processMemory();
+                var stopped = child.pause()) {
+            var findings = new Findings(needles);
+            memory.search(findings, region -> stopped.isValid());
+            ofMemory = findings;
+            return findings;
+        }
+    }
+
+    private ProcessMemory processMemory() throws Unavailable {
+        try {
+            return new ProcessMemory(child.pid());
+        } catch (IOException e) {
+            throw new Unavailable("/proc/PID/mem can't be opened (" + e.getMessage()
+                    + "): run this as root, or with kernel.yama.ptrace_scope at most 1");
+        }
+    }
+
+    /** Its bytes are known to nobody; that nobody can read them is shown by trying, with a page that can be read beside. */
+    private Cell secretMemory() throws IOException, Unavailable {
+        try (var memory = processMemory()) {
+            List<ProcessMemory.Region> regions = memory.regions();
+            List<ProcessMemory.Region> secret = regions.stream()
+                    .filter(region -> region.isSecret() && region.flags().contains("rd"))
+                    .toList();
+            if (secret.isEmpty()) {
+                throw new Unavailable("the key lies in locked memory, which root can read: memfd_secret(2) is missing"
+                        + " (Linux 6.5 or later, or secretmem.enable=1) or switched off");
+            }
+            if (regions.stream().noneMatch(region -> region.name().equals("[stack]") && memory.canRead(region))) {
+                throw new Unavailable("no page of this process can be read");
+            }
+            List<Hit> readable = secret.stream()
+                    .filter(memory::canRead)
+                    .map(region -> new Hit("secret page", "raw", Long.toHexString(region.begin()), 1))
+                    .toList();
+            long bytes = secret.stream()
+                    .mapToLong(region -> region.end() - region.begin())
+                    .sum();
+            return new Cell(
+                    Place.SECRET_MEMORY,
+                    phase,
+                    readable.isEmpty() ? State.CLEAN : State.LEAKED,
+                    readable,
+                    readable.isEmpty() ? "the kernel refuses to read them" + (isRoot() ? ", even to root" : "") : "",
+                    bytes);
+        }
+    }
+
+    private static boolean isRoot() {
+        return "root".equals(System.getProperty("user.name"));
+    }
+
+    private Look heapDump(Place place, String... options) throws IOException, InterruptedException, Unavailable {
+        Path file = captures.resolve("heap.hprof");
+        Files.deleteIfExists(file);
+        var arguments = new ArrayList<>(List.of("GC.heap_dump"));
+        arguments.addAll(List.of(options));
+        arguments.add(file.toString());
+        jcmd("makes heap dumps", arguments);
+        return dump(place, file);
+    }
+
+    private void jcmd(String use, List<String> arguments) throws IOException, InterruptedException, Unavailable {
+        var command = new ArrayList<>(List.of(Tool.ofJdk("jcmd", use), Long.toString(child.pid())));
+        command.addAll(arguments);
+        try {
+            Tool.run(command);
+        } catch (Unavailable e) {
+            throw new Unavailable(e.getMessage() + " (does an option of this JVM forbid to attach?)");
+        }
+    }
+
+    private Look gcore() throws IOException, InterruptedException, Unavailable {
+        String gcore = Tool.onPath("gcore")
+                .orElseThrow(() -> new Unavailable("gcore is missing: install gdb (Debian: apt-get install gdb)"));
+        Path file = captures.resolve("core");
+        Tool.run(List.of(gcore, "-o", file.toString(), Long.toString(child.pid())));
+        return dump(Place.GCORE, captures.resolve("core." + child.pid()));
+    }
+
+    private Look recording() throws IOException, InterruptedException, Unavailable {
+        child.command("event");
+        Path file = captures.resolve("recording.jfr");
+        jcmd("dumps flight recordings", List.of("JFR.dump", "name=prove", "filename=" + file));
+        return dump(Place.FLIGHT_RECORDING, file);
+    }
+
+    private Look threadDump() throws IOException, InterruptedException, Unavailable {
+        String dump = Tool.run(List.of(
+                Tool.ofJdk("jcmd", "makes thread dumps"), Long.toString(child.pid()), "Thread.print", "-l", "-e"));
+        Path file = captures.resolve("threads");
+        Files.writeString(file, dump);
+        return dump(Place.THREAD_DUMP, file);
+    }
+
+    private Look traffic() throws IOException, InterruptedException {
+        child.command("wire");
+        return files(Place.JMX, child.work().resolve("traffic"));
+    }
+
+    private Look temporary() throws IOException {
+        String user = System.getProperty("user.name");
+        Path counters = Path.of("/tmp", "hsperfdata_" + user, Long.toString(child.pid()));
+        return files(
+                Place.TEMPORARY, child.work().resolve("tmp"), child.work().resolve("cwd"), counters, sharedMemory());
+    }
+
+    /** Where refused PINs are remembered, as hashes. */
+    private static Path sharedMemory() throws IOException {
+        try (Stream<Path> files = Files.list(Path.of("/dev/shm"))) {
+            return files.filter(file -> file.getFileName().toString().startsWith("memguard") && Files.isReadable(file))
+                    .findFirst()
+                    .orElse(Path.of("/dev/shm/memguard"));
+        }
+    }
+
+    private Look commandLine() throws IOException {
+        Path process = Path.of("/proc", Long.toString(child.pid()));
+        return files(Place.COMMAND_LINE, process.resolve("cmdline"), process.resolve("environ"));
+    }
+
+    private Look core() throws IOException, Unavailable {
+        String pattern =
+                Files.readString(Path.of("/proc/sys/kernel/core_pattern")).strip();
+        if (pattern.startsWith("|") || pattern.contains("/")) {
+            throw new Unavailable("core dumps go to '" + pattern
+                    + "' here: as root, sysctl -w kernel.core_pattern=core while this runs");
+        }
+        Path folder = child.work().resolve("cwd");
+        try (Stream<Path> files = Files.list(folder)) {
+            Path file = files.filter(path -> Files.isRegularFile(path)
+                            && !path.getFileName().toString().startsWith("hs_err"))
+                    .max(java.util.Comparator.comparingLong(
+                            path -> path.toFile().length()))
+                    .orElseThrow(() -> new Unavailable("the kernel wrote no core dump: raise its limit (ulimit -H -c)"
+                            + " and look whether the disk is full"));
+            return dump(Place.CORE, file);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package io.memguard.prove;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/** Where the child waits to be looked at. Says where it is by a line, and does what it is told until it may go on. */
+final class Stops {
+    private final BufferedReader commands =
+            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+    private final Wire wire;
+    private final Asking asking;
+
+    Stops(Asking asking, Path traffic) {
+        this.asking = asking;
+        this.wire = new Wire(asking, traffic);
+    }
+
+    Wire wire() {
+        return wire;
+    }
+
+    void at(String place) throws Exception {
+        System.out.println("at " + place);
+        for (String command = commands.readLine(); ; command = commands.readLine()) {
+            if (command == null) {
+                throw new IOException("nobody looks at this any more");
+            }
+            switch (command) {
+                case "go" -> {
+                    return;
+                }
+                case "event" -> ControlEvent.commit(asking);
+                case "wire" -> wire.use();
+                case "crash" -> crash();
+                default -> throw new IllegalArgumentException(command);
+            }
+            System.out.println("did " + command);
+        }
+    }
+
+    /** A read of an address that nobody has: the JVM writes its hs_err file and aborts. */
+    @SuppressWarnings("restricted")
+    private static void crash() {
+        MemorySegment.ofAddress(8).reinterpret(8).get(ValueLayout.JAVA_BYTE, 0);
+    }
+}

@@ -1,0 +1,65 @@
+package io.memguard.prove;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import io.memguard.keys.SecretSources;
+import io.memguard.tokens.SoftHsm;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code memguard prove} finds nothing, with both built-in providers and two collectors. */
+class ProveTest {
+    @TempDir
+    Path temporary = Path.of("");
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-XX:+UseG1GC", "-XX:+UseZGC"})
+    void nothingIsFoundWithASoftwareKeystore(String collector) throws Exception {
+        var all = Settings.software(List.of("-Xmx96m", collector), temporary);
+        assertNothingIsFound(Prove.run(all));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-XX:+UseG1GC", "-XX:+UseZGC"})
+    void nothingIsFoundWithAToken(String collector) throws Exception {
+        var token = SoftHsm.token();
+        String mode = collector.contains("Z") ? "envelope" : "direct";
+        assertNothingIsFound(Prove.run(new Settings(
+                token.uri("key") + "&x-mode=" + mode,
+                Optional.of(SecretSources.file(token.pinFile())),
+                List.of("-Xmx96m", collector),
+                EnumSet.allOf(Place.class),
+                EnumSet.allOf(Phase.class),
+                false,
+                List.of(),
+                temporary,
+                text -> {})));
+        assertFalse(token.tool("--list-objects").contains("Secret Key"), "the token is as it was");
+    }
+
+    private static void assertNothingIsFound(Report report) throws IOException {
+        String text = TextReport.of(report);
+        System.out.println(text);
+        assertEquals(0, report.count(State.LEAKED), text);
+        assertEquals(
+                Place.values().length * Phase.values().length, report.cells().size(), text);
+        for (Cell cell : report.cells()) {
+            // What this machine does not allow is said; what was planted must be found wherever it is looked.
+            assertFalse(cell.note().startsWith(Search.CONTROL_MISSING), text);
+            assertTrue(cell.state() != State.NOT_PROVEN || !cell.note().isEmpty(), text);
+        }
+        Set<String> known = Set.of(Workload.DIRECT, Workload.HELD, "container password");
+        assertTrue(report.exceptions().stream().map(Report.KnownException::what).allMatch(known::contains), text);
+        assertTrue(
+                report.exceptions().stream()
+                        .anyMatch(exception -> exception.what().equals(Workload.DIRECT)),
+                "retrieveDirect is expected to leak, and shows that the search finds it");
+    }
+}
