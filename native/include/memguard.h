@@ -198,14 +198,6 @@ int32_t mg_aead_open(uint64_t aead,
                      uint8_t *out,
                      uint64_t capacity);
 
-// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
-//
-// # Safety
-// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
-int32_t mg_copy(const uint8_t *from,
-                uint8_t *to,
-                uint64_t length);
-
 // Decodes Base64 (RFC 4648, padded, no line breaks) of what is not secret; returns how many bytes that gave. What is not
 // Base64 is MG_ERR_AUTHENTICATION: it can't be what was written. `out` may hold a part of it then.
 //
@@ -216,6 +208,14 @@ int64_t mg_base64_decode(const uint8_t *text,
                          uint64_t length,
                          uint8_t *out,
                          uint64_t capacity);
+
+// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
+//
+// # Safety
+// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
+int32_t mg_copy(const uint8_t *from,
+                uint8_t *to,
+                uint64_t length);
 
 #ifdef __cplusplus
 }  // extern "C"

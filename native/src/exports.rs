@@ -342,21 +342,6 @@ pub unsafe extern "C" fn mg_aead_open(
     })
 }
 
-/// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
-///
-/// # Safety
-/// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i32 {
-    status(|| {
-        let (from, to) = (bytes(from, length)?, bytes(to, length)?.cast_mut());
-        // SAFETY: the caller vouches for the pointers.
-        unsafe { std::ptr::copy_nonoverlapping(from, to, length as usize) };
-        traces::wipe(256);
-        Ok(())
-    })
-}
-
 /// Decodes Base64 (RFC 4648, padded, no line breaks) of what is not secret; returns how many bytes that gave. What is not
 /// Base64 is MG_ERR_AUTHENTICATION: it can't be what was written. `out` may hold a part of it then.
 ///
@@ -369,6 +354,21 @@ pub unsafe extern "C" fn mg_base64_decode(text: *const u8, length: u64, out: *mu
         let (text, out) = (bytes(text, length)?, bytes(out, capacity)?.cast_mut());
         // SAFETY: the caller vouches for the pointers.
         unsafe { base64::decode((text, length as usize), (out, capacity as usize)) }.map(|written| written as i64)
+    })
+}
+
+/// Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
+///
+/// # Safety
+/// `from` must be readable and `to` writable for `length` bytes (null where that is 0), apart from each other.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i32 {
+    status(|| {
+        let (from, to) = (bytes(from, length)?, bytes(to, length)?.cast_mut());
+        // SAFETY: the caller vouches for the pointers.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, length as usize) };
+        traces::wipe(256);
+        Ok(())
     })
 }
 

@@ -2,6 +2,7 @@ package io.memguard.bench;
 
 import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
+import io.memguard.Secrets;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,12 +15,17 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntToLongFunction;
 
 /**
  * Holds many secrets of 32 bytes in one process by the public API: what each takes, what a random read costs among few and
  * among many, and how long a reader waits at most while secrets are filled in, expire and are cleaned up. Every value read
  * is checked. Prints one result as {@code name value unit} a line.
+ *
+ * <p>Beside the reader a control thread does the same with nothing but the clock: what it waits is the scheduler's, the
+ * machine's and the garbage collector's, who stop both alike.
  *
  * <p>Arguments: how many; milliseconds in which half of them get a short life, after which they expire together.
  */
@@ -43,27 +49,41 @@ public final class Scale {
         Path directory = Files.createTempDirectory("memguard-scale");
         var scale = new Scale(Integer.parseInt(arguments[0]), Duration.ofMillis(Long.parseLong(arguments[1])));
         try (var guard = MemGuard.at(directory).keys(new FixedKeys(1)).open()) {
-            scale.run(guard);
+            scale.run(guard, directory);
             guard.cleanupAll();
         } finally {
             new ProcessBuilder("rm", "-rf", directory.toString()).start().waitFor();
         }
     }
 
-    private void run(MemGuard guard) throws Exception {
+    private void run(MemGuard guard, Path directory) throws Exception {
         long heapBefore;
-        var reader = new Reader(guard);
+        var reader = new Watcher(i -> guard.<Long, RuntimeException>read(names[i], Scale::number));
+        var control = new Watcher(i -> (long) i);
+        // Cleaning up takes the reader's secrets, too, so that another store has to be read meanwhile.
+        var other = MemGuard.at(directory.resolve("other")).keys(new FixedKeys(2)).open();
+        try (var value = Secrets.random(SIZE, 1)) {
+            for (int i = 0; i < FEW; i++) {
+                other.storeEphemeral(names[i], value, Duration.ofHours(1));
+            }
+        }
+        var outside = new Watcher(i -> {
+            other.<Byte, RuntimeException>read(names[i], segment -> segment.get(ValueLayout.JAVA_BYTE, 0));
+            return i;
+        });
+        outside.paused = true;
+        outside.start();
         try (var arena = Arena.ofConfined()) {
             var value = arena.allocate(SIZE);
             fill(guard, value, 0, FEW);
             reads("few", guard, FEW, READS);
             reads("few", guard, FEW, READS); // compiled by now
             heapBefore = usedHeap(); // With all classes that it takes.
+            control.start();
             reader.start();
             fill(guard, value, FEW, names.length);
         }
-        print("reader.longest.wait.filling", reader.longest() / 1e6, "ms");
-        reader.pause();
+        printWaits("filling", reader, control);
         print("heap.per.secret", (double) (usedHeap() - heapBefore) / (names.length - FEW), "B");
         var usage = guard.memoryUsage();
         print("items", usage.items(), "secrets");
@@ -72,6 +92,7 @@ public final class Scale {
         print("mappings", mappings(), "");
         reads("many", guard, names.length, READS);
         printCacheShare();
+        control.resume();
         reader.resume();
         shorten(guard);
         long begin = System.nanoTime();
@@ -81,13 +102,27 @@ public final class Scale {
             }
             LockSupport.parkNanos(10_000_000);
         }
-        print("reader.longest.wait.expiring", reader.longest() / 1e6, "ms");
-        reader.pause();
+        printWaits("expiring", reader, control);
+        control.resume();
+        outside.resume();
         begin = System.nanoTime();
         guard.cleanupMemory();
         print("cleanup", (System.nanoTime() - begin) / 1e6, "ms");
+        printWaits("cleanup", outside, control);
         print("items.after.cleanup", guard.memoryUsage().items(), "secrets");
         reader.end();
+        control.end();
+        outside.end();
+        other.close();
+    }
+
+    private void printWaits(String during, Watcher reader, Watcher control) throws InterruptedException {
+        reader.pause();
+        control.pause();
+        print("reader.longest.wait." + during, reader.longest / 1e6, "ms");
+        print("control.longest.wait." + during, control.longest / 1e6, "ms");
+        print("reader.waits.over.5.ms." + during, reader.over.get(), "");
+        print("control.waits.over.5.ms." + during, control.over.get(), "");
     }
 
     private void fill(MemGuard guard, MemorySegment value, int from, int to) {
@@ -162,27 +197,38 @@ public final class Scale {
         }
     }
 
-    /** Reads the few secrets all the time, and notes its longest read. */
-    private final class Reader {
-        private final MemGuard guard;
+    /** Does something short all the time, with pauses that leave the processors to others, and notes what took longest. */
+    private static final class Watcher {
+        private static final int BURST = 1000;
+
+        private final IntToLongFunction work;
         private final Thread thread = Thread.ofPlatform().daemon().unstarted(this::run);
         private volatile boolean ended;
         private volatile boolean paused;
         private volatile long longest;
+        private final AtomicLong over = new AtomicLong();
 
-        Reader(MemGuard guard) {
-            this.guard = guard;
+        Watcher(IntToLongFunction work) {
+            this.work = work;
         }
 
         private void run() {
-            for (int i = 0; !ended; i = (i + 1) % FEW) {
-                if (paused) {
-                    LockSupport.parkNanos(1_000_000);
-                } else {
+            while (!ended) {
+                for (int i = 0; i < BURST && !paused; i++) {
                     long begin = System.nanoTime();
-                    guard.<Long, RuntimeException>read(names[i], Scale::number);
-                    longest = Math.max(longest, System.nanoTime() - begin);
+                    if (work.applyAsLong(i % FEW) != i % FEW) {
+                        throw new AssertionError("a wrong value");
+                    }
+                    note(System.nanoTime() - begin);
                 }
+                LockSupport.parkNanos(paused ? 1_000_000 : 100_000);
+            }
+        }
+
+        private void note(long wait) {
+            longest = Math.max(longest, wait);
+            if (wait > 5_000_000) {
+                over.incrementAndGet();
             }
         }
 
@@ -197,11 +243,8 @@ public final class Scale {
 
         void resume() {
             longest = 0;
+            over.set(0);
             paused = false;
-        }
-
-        long longest() {
-            return longest;
         }
 
         void end() throws InterruptedException {

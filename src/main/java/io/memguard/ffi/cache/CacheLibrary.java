@@ -20,7 +20,7 @@ public class CacheLibrary extends CacheLibrary$shared {
 
     static final Arena LIBRARY_ARENA = Arena.ofAuto();
 
-    static final SymbolLookup SYMBOL_LOOKUP = io.memguard.ffi.NativeSymbols.lookup()
+    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
     private static final int MG_OK = (int)0L;
@@ -1284,68 +1284,6 @@ public class CacheLibrary extends CacheLibrary$shared {
         }
     }
 
-    private static class mg_copy {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            CacheLibrary.C_INT,
-            CacheLibrary.C_POINTER,
-            CacheLibrary.C_POINTER,
-            CacheLibrary.C_LONG
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_copy").orElseThrow();
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
-     * }
-     */
-    public static FunctionDescriptor mg_copy$descriptor() {
-        return mg_copy.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
-     * }
-     */
-    public static MethodHandle mg_copy$handle() {
-        return mg_copy.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
-     * }
-     */
-    public static MemorySegment mg_copy$address() {
-        return mg_copy.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
-     * }
-     */
-    public static int mg_copy(MemorySegment from, MemorySegment to, long length) {
-        var mh$ = mg_copy.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("mg_copy", from, to, length);
-            }
-            return (int)mh$.invokeExact(from, to, length);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
-
     private static class mg_base64_decode {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             CacheLibrary.C_LONG,
@@ -1402,6 +1340,68 @@ public class CacheLibrary extends CacheLibrary$shared {
                 traceDowncall("mg_base64_decode", text, length, out, capacity);
             }
             return (long)mh$.invokeExact(text, length, out, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_copy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_copy").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
+     * }
+     */
+    public static FunctionDescriptor mg_copy$descriptor() {
+        return mg_copy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
+     * }
+     */
+    public static MethodHandle mg_copy$handle() {
+        return mg_copy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
+     * }
+     */
+    public static MemorySegment mg_copy$address() {
+        return mg_copy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_copy(const uint8_t *from, uint8_t *to, uint64_t length)
+     * }
+     */
+    public static int mg_copy(MemorySegment from, MemorySegment to, long length) {
+        var mh$ = mg_copy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_copy", from, to, length);
+            }
+            return (int)mh$.invokeExact(from, to, length);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
