@@ -15,7 +15,12 @@ final class FileCount {
                 int stripe = StoreLayout.stripeOfValue(file);
                 if (wanted.test(stripe)) {
                     items[stripe]++;
-                    long length = directory.layout().directory().resolve(file).toFile().length(); // 0: just being deleted
+                    long length = directory
+                            .layout()
+                            .directory()
+                            .resolve(file)
+                            .toFile()
+                            .length(); // 0: just being deleted
                     bytes[stripe] += Math.min(length, SecretStore.MAX_FILE);
                 }
             }

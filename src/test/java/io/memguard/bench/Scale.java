@@ -61,7 +61,8 @@ public final class Scale {
         var reader = new Watcher(i -> guard.<Long, RuntimeException>read(names[i], Scale::number));
         var control = new Watcher(i -> (long) i);
         // Cleaning up takes the reader's secrets, too, so that another store has to be read meanwhile.
-        var other = MemGuard.at(directory.resolve("other")).keys(new FixedKeys(2)).open();
+        var other =
+                MemGuard.at(directory.resolve("other")).keys(new FixedKeys(2)).open();
         try (var value = Secrets.random(SIZE, 1)) {
             for (int i = 0; i < FEW; i++) {
                 other.storeEphemeral(names[i], value, Duration.ofHours(1));

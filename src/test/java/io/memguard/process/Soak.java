@@ -113,7 +113,8 @@ public final class Soak {
 
     private static long most(List<Long> samples, int third) {
         int size = samples.size();
-        return Collections.max(samples.subList(size * third / 3, Math.max(size * third / 3 + 1, size * (third + 1) / 3)));
+        return Collections.max(
+                samples.subList(size * third / 3, Math.max(size * third / 3 + 1, size * (third + 1) / 3)));
     }
 
     private void work(SplittableRandom random) {
@@ -249,7 +250,9 @@ public final class Soak {
                 } else {
                     boolean stays = random.nextBoolean();
                     guard.storeEphemeral(
-                            text, value, stays ? Duration.ofHours(1) : Duration.ofMillis(1 + random.nextInt(50)),
+                            text,
+                            value,
+                            stays ? Duration.ofHours(1) : Duration.ofMillis(1 + random.nextInt(50)),
                             Duration.ofHours(1));
                     left = stays ? n : 0;
                 }
