@@ -191,7 +191,7 @@ class RotationTest {
     /** What a process leaves that is killed after it has made the next key, and before the metadata names it. */
     private void leaveKey(KeyProvider keys) {
         String store = MemGuard.describe(directory).orElseThrow().storeId();
-        keys.create(new StoreContext(store, folder(), true)).key().close();
+        keys.create(new StoreContext(store, folder()).ofExisting()).key().close();
     }
 
     @Test

@@ -12,9 +12,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -25,22 +24,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PowerCutTest {
     private static final int STEPS = Integer.getInteger("crash.steps", 15);
 
-    private Path work = Path.of("");
-
-    /** In memory where there is such a file system: thousands of states are written. */
-    @BeforeEach
-    void makeWork() throws IOException {
-        Path memory = Path.of("/dev/shm");
-        work = Files.isWritable(memory)
-                ? Files.createTempDirectory(memory, "memguard-crash")
-                : Files.createTempDirectory("memguard-crash");
-    }
-
-    @AfterEach
-    void removeWork() throws IOException {
-        clear(work);
-        Files.delete(work);
-    }
+    @TempDir(factory = InMemory.class)
+    Path work = Path.of("");
 
     private static void clear(Path directory) throws IOException {
         try (Stream<Path> all = Files.walk(directory)) {

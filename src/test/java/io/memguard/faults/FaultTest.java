@@ -3,6 +3,7 @@ package io.memguard.faults;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.crash.Filetrace;
+import io.memguard.crash.InMemory;
 import io.memguard.process.ChildJvm;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Every call of every operation fails once, and from then on, with every error that a disk may give. */
 class FaultTest {
-    @TempDir
+    @TempDir(factory = InMemory.class)
     Path work = Path.of("");
 
     @Test

@@ -44,9 +44,8 @@ public final class ValueFileFuzzer {
     }
 
     private static String read(String name) {
-        return STORE.store()
-                .read(SecretName.of(name), Secrets::text)
-                .orElseThrow()
-                .result();
+        try (var loaded = STORE.store().read(SecretName.of(name)).orElseThrow()) {
+            return loaded.plaintext().<String, RuntimeException>read(Secrets::text);
+        }
     }
 }

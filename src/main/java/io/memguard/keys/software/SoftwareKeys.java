@@ -194,7 +194,7 @@ public final class SoftwareKeys implements KeyProvider {
                 .filter(record -> record.provider().equals(TYPE))
                 .map(record -> DEFAULT_CONTAINER + suffix(record))
                 .toList();
-        try (Stream<Path> files = Files.list(store.directory())) {
+        try (Stream<Path> files = Files.list(store.files())) {
             for (Path file : (Iterable<Path>) files::iterator) {
                 String name = String.valueOf(file.getFileName());
                 if (name.matches(Pattern.quote(DEFAULT_CONTAINER) + SUFFIX_PATTERN) && !kept.contains(name)) {
