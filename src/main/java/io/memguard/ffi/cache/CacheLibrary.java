@@ -20,7 +20,7 @@ public class CacheLibrary extends CacheLibrary$shared {
 
     static final Arena LIBRARY_ARENA = Arena.ofAuto();
 
-    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
+    static final SymbolLookup SYMBOL_LOOKUP = io.memguard.ffi.NativeSymbols.lookup()
             .or(Linker.nativeLinker().defaultLookup());
 
     private static final int MG_OK = (int)0L;
