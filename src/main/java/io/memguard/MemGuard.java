@@ -639,8 +639,18 @@ public final class MemGuard implements AutoCloseable {
     <R extends @Nullable Object, X extends Throwable> R readStored(
             Secret secret, Secret.@Nullable Cached before, Borrower<R, X> use) throws X {
         requireReady();
-        if (before != null && before.isMemoryOnly()) {
+        boolean memoryOnly = before != null && before.isMemoryOnly();
+        if (memoryOnly) {
             forget(secret, before);
+        }
+        // A handle that outlived its secret follows the one that has its name now, and keeps no copy that nobody would
+        // find.
+        Secret current =
+                memoryOnly ? secrets.get(secret.name()) : secrets.computeIfAbsent(secret.name(), name -> secret);
+        if (current != null && current != secret) {
+            return current.read(use);
+        }
+        if (memoryOnly) {
             throw gone();
         }
         try (var plaintext = hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone)) {
@@ -667,8 +677,9 @@ public final class MemGuard implements AutoCloseable {
                     segment -> seal(cache(), segment, loaded.get().generation()));
             // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
             secrets.compute(secret.name(), (key, known) -> {
-                secret.replace(before, sealed);
-                return known == null ? secret : known;
+                Secret holder = known == null ? secret : known;
+                holder.replace(holder == secret ? before : null, sealed);
+                return holder;
             });
         } catch (Throwable failure) {
             plaintext.close();

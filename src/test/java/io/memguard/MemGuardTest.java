@@ -109,6 +109,24 @@ class MemGuardTest {
     }
 
     @Test
+    void aHandleThatOutlivedItsSecretFollowsTheOneOfItsNameAndKeepsNothingOfItsOwn() {
+        try (var guard = open()) {
+            store(guard, "token", "one");
+            Secret old = guard.secret("token").orElseThrow();
+            assertTrue(guard.delete("token"));
+            store(guard, "token", "two");
+            assertNotSame(old, guard.secret("token").orElseThrow());
+            assertEquals("two", old.read(Secrets::text));
+            assertEquals(1, guard.memoryUsage().items());
+            guard.cleanupMemory();
+            assertEquals(0, guard.memoryUsage().items());
+            assertEquals("two", old.read(Secrets::text));
+            guard.delete("token");
+            assertEquals(0, guard.memoryUsage().items());
+        }
+    }
+
+    @Test
     void whatIsNotThereIsNotThere() {
         try (var guard = open()) {
             assertFalse(guard.contains("nothing"));

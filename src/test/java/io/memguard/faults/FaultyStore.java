@@ -37,8 +37,10 @@ final class FaultyStore {
 
     private final Filetrace trace = new Filetrace();
     private final Path root;
+    private final int every;
     private MemGuard guard;
     private int directories;
+    private long faults;
     private long tries;
     private long bad;
 
@@ -50,13 +52,14 @@ final class FaultyStore {
             @Nullable String after,
             Runnable action) {}
 
-    private FaultyStore(Path root) {
+    private FaultyStore(Path root, int every) {
         this.root = root;
+        this.every = every;
         this.guard = open(root.resolve("store"));
     }
 
     public static void main(String[] arguments) {
-        var store = new FaultyStore(Path.of(arguments[0]));
+        var store = new FaultyStore(Path.of(arguments[0]), Integer.parseInt(arguments[1]));
         store.run();
         store.neverWithoutSync();
         store.neverWithoutKey();
@@ -168,6 +171,9 @@ final class FaultyStore {
         ERRORS.forEach((name, error) -> {
             for (long call = 1; call <= calls; call++) {
                 for (long count : new long[] {1, 1000}) {
+                    if (faults++ % every != 0) {
+                        continue;
+                    }
                     outcomes.merge(tryOne(operation, name, error, call, count), 1, Integer::sum);
                 }
             }

@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Little locked memory, as a user who may not lock more: root is not held to RLIMIT_MEMLOCK. */
 class LimitsTest {
@@ -121,16 +123,15 @@ class LimitsTest {
         assertTrue(run(8192, "five").contains("five megabytes work"));
     }
 
-    @Test
-    void aBorrowWaitsForLockedMemoryAsLongAsWasSetAndTheErrorNamesTheLimit() throws Exception {
-        for (int wait : new int[] {0, 2500}) {
-            String said = run(64, "wait", "-Dwait=" + wait);
-            var waited = java.util.regex.Pattern.compile("waited (\\d+) ms").matcher(said);
-            assertTrue(waited.find() && Long.parseLong(waited.group(1)) >= wait, said);
-            assertTrue(said.contains("SECURITY_ERROR can't lock 40960 bytes"), said);
-            assertTrue(said.contains("RLIMIT_MEMLOCK) is 65536 bytes"), said);
-            assertTrue(said.contains("nothing leaked"), said);
-        }
+    @ParameterizedTest
+    @ValueSource(ints = {0, 2500})
+    void aBorrowWaitsForLockedMemoryAsLongAsWasSetAndTheErrorNamesTheLimit(int wait) throws Exception {
+        String said = run(64, "wait", "-Dwait=" + wait);
+        var waited = java.util.regex.Pattern.compile("waited (\\d+) ms").matcher(said);
+        assertTrue(waited.find() && Long.parseLong(waited.group(1)) >= wait, said);
+        assertTrue(said.contains("SECURITY_ERROR can't lock 40960 bytes"), said);
+        assertTrue(said.contains("RLIMIT_MEMLOCK) is 65536 bytes"), said);
+        assertTrue(said.contains("nothing leaked"), said);
     }
 
     @Test
