@@ -39,7 +39,9 @@ final class Findings {
         /** An ordinary page, or a file. */
         NONE,
         /** Never swapped, in no core dump. */
-        LOCKED
+        LOCKED,
+        /** No memory: what a thread had in its registers when a core dump was made. */
+        REGISTERS
     }
 
     Findings(Needles needles) {

@@ -16,6 +16,8 @@ final class Search {
     private static final int MAX_HITS = 20;
     private static final String LOCKED_WINDOW =
             "in a locked page outside of swap and core dumps, for as long as it is used; root can read it";
+    private static final String REGISTERS =
+            "in the registers of a thread that worked with it at this moment; MemGuard.hardenProcess() ends core dumps";
 
     private final Child child;
     private final Phase phase;
@@ -83,6 +85,20 @@ final class Search {
         }
     }
 
+    /** The registers of all threads lie in it apart from their memory. */
+    private Look coreDump(Place place, Path file) throws IOException {
+        try (var stopped = child.pause()) {
+            if (!stopped.isValid() && !place.needsCrash()) {
+                throw new IOException("the JVM under test has died; see its hs_err file");
+            }
+            var findings = new Findings(needles);
+            CoreFile.search(file, findings);
+            return look(place, findings);
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
     private Look look(Place place, Findings findings) {
         List<Hit> open = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
         var secrets = new ArrayList<>(open);
@@ -91,6 +107,9 @@ final class Search {
         }
         List<Hit> heldOpen = findings.of(Canary.Kind.HELD, Findings.Protection.NONE);
         secrets.addAll(heldOpen);
+        List<Hit> registers = new ArrayList<>(findings.of(Canary.Kind.SECRET, Findings.Protection.REGISTERS));
+        registers.addAll(findings.of(Canary.Kind.HELD, Findings.Protection.REGISTERS));
+        secrets.addAll(registers);
         List<Hit> held = findings.of(Canary.Kind.HELD, Findings.Protection.LOCKED);
         List<Hit> onHeap = new ArrayList<>(findings.of(Canary.Kind.ON_HEAP, Findings.Protection.NONE));
         List<Hit> shown = secrets.subList(0, Math.min(MAX_HITS, secrets.size()));
@@ -107,7 +126,7 @@ final class Search {
             note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
             state = State.EXCEPTION;
-            note = LOCKED_WINDOW;
+            note = registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
         } else {
             state = State.CLEAN;
         }
@@ -140,7 +159,11 @@ final class Search {
 
     /** Its bytes are known to nobody; that nobody can read them is shown by trying, with a page that can be read beside. */
     private Cell secretMemory() throws IOException, Unavailable {
-        try (var memory = processMemory()) {
+        try (var memory = processMemory();
+                var stopped = child.pause()) {
+            if (!stopped.isValid()) {
+                throw new IOException("the JVM under test has died; see its hs_err file");
+            }
             List<ProcessMemory.Region> regions = memory.regions();
             List<ProcessMemory.Region> secret = regions.stream()
                     .filter(region -> region.isSecret() && region.flags().contains("rd"))
@@ -198,7 +221,7 @@ final class Search {
                 .orElseThrow(() -> new Unavailable("gcore is missing: install gdb (Debian: apt-get install gdb)"));
         Path file = captures.resolve("core");
         Tool.run(List.of(gcore, "-o", file.toString(), Long.toString(child.pid())));
-        return dump(Place.GCORE, captures.resolve("core." + child.pid()));
+        return coreDump(Place.GCORE, captures.resolve("core." + child.pid()));
     }
 
     private Look recording() throws IOException, InterruptedException, Unavailable {
@@ -257,7 +280,7 @@ final class Search {
                             path -> path.toFile().length()))
                     .orElseThrow(() -> new Unavailable("the kernel wrote no core dump: raise its limit (ulimit -H -c)"
                             + " and look whether the disk is full"));
-            return dump(Place.CORE, file);
+            return coreDump(Place.CORE, file);
         }
     }
 }

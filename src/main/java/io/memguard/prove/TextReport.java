@@ -7,7 +7,7 @@ import java.util.List;
 
 /** A report as a table for a terminal. */
 public final class TextReport {
-    private static final int FIRST = 30;
+    private static final int FIRST = 34;
     private static final int COLUMN = 14;
 
     private TextReport() {}

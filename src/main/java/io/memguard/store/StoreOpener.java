@@ -62,7 +62,7 @@ public final class StoreOpener {
                         ErrorCode.INVALID_ARGUMENTS,
                         "there is no store in " + place + "; make one with 'memguard init'");
             }
-            return create(place, provider);
+            return create(place, mode, provider);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         }
@@ -76,14 +76,14 @@ public final class StoreOpener {
                 : inside(directory.get(), provider, opener -> opener.openExisting(parent, mode));
     }
 
-    private static SecretStore create(Path parent, KeyProvider provider) throws IOException {
+    private static SecretStore create(Path parent, OpenMode mode, KeyProvider provider) throws IOException {
         StoreDirectory directory;
         try {
             directory = StoreDirectory.create(parent);
         } catch (IOException e) {
             throw notMade(parent, e);
         }
-        return inside(directory, provider, opener -> Optional.of(opener.createOrOpen(parent)))
+        return inside(directory, provider, opener -> Optional.of(opener.createOrOpen(parent, mode)))
                 .orElseThrow();
     }
 
@@ -116,16 +116,20 @@ public final class StoreOpener {
             requireNoData();
             return Optional.empty();
         }
+        requireMayExist(parent, mode);
+        return Optional.of(open(metadata.get()));
+    }
+
+    private static void requireMayExist(Path parent, OpenMode mode) {
         if (mode == OpenMode.CREATE) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "there is a store in " + parent + " already");
         }
-        return Optional.of(open(metadata.get()));
     }
 
     /** A store that was just made. */
     private record Made(Metadata metadata, StoreKey key) {}
 
-    private SecretStore createOrOpen(Path parent) throws IOException {
+    private SecretStore createOrOpen(Path parent, OpenMode mode) throws IOException {
         Optional<Made> made;
         // Two at once: the second one finds the first one's store.
         try (var locks = new StoreLocks(layout)) {
@@ -140,6 +144,7 @@ public final class StoreOpener {
             throw notMade(parent, e);
         }
         if (made.isEmpty()) {
+            requireMayExist(parent, mode);
             return open(loader.metadata().orElseThrow(() -> removed()));
         }
         var store = openMade(made.get());

@@ -77,7 +77,9 @@ class FuzzTest {
     void anyInputIsTakenForWhatItIsOrRefused(Class<?> fuzzer) throws Exception {
         var result = running.get(fuzzer).get();
         assertEquals(0, result.status(), result.text());
-        assertTrue(Long.parseLong(number(INPUTS, result.text()).getFirst()) > 100, result.text());
+        assertTrue(
+                Long.parseLong(number(INPUTS, result.text()).getFirst()) > 0,
+                result.text()); // All seeds were replayed before.
         var coverage = number(COVERAGE, result.text());
         System.out.println(
                 fuzzer.getSimpleName() + ": " + number(INPUTS, result.text()).getFirst() + " inputs in " + SECONDS

@@ -51,7 +51,7 @@ class LeakTest {
                 Place.MEMORY,
                 "memory/Windows.java",
                 "            return use.use(memory(window, arena).asReadOnly());\n        } finally {\n"
-                        + "            NativeStatus.check(mg_window_release(window));",
+                        + "            release(window);",
                 "            return use.use(memory(window, arena).asReadOnly());\n        } finally {\n"
                         + "            Leak.keep(window);",
                 "-Dmemguard.memfd_secret=false"),
