@@ -5,8 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
 ./build.sh local
-# Beside all the rest, at the lowest priority.
-if type -P c++ >/dev/null; then fuzz/run.sh; else echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)"; fi >target/fuzz.log 2>&1 &
+# Beside all the rest, at the lowest priority; built before, since its library has the same name with other code in it.
+if type -P c++ >/dev/null; then
+  fuzz/run.sh build
+  fuzz/run.sh 60 built >target/fuzz.log 2>&1 &
+else
+  echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)" | tee target/fuzz.log &
+fi
 fuzz=$!
 trap 'kill $fuzz 2>/dev/null || true' EXIT
 for crate in . fuzz models; do (cd "$crate" && cargo fmt --check); done

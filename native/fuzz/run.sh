@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the exports with libFuzzer, from the seeds on, under AddressSanitizer where the toolchain has its runtime; what is
 # new to it stays in ../target/fuzz.
-# usage: run.sh [SECONDS]      ../build.sh must have run once; needs a C++ compiler
+# usage: run.sh [SECONDS [built] | build]      ../build.sh must have run once; needs a C++ compiler
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-60}
@@ -10,7 +10,8 @@ mkdir -p "$kept/corpus"
 features=()
 if compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; then features=(--features asan); fi
 # With the library's folder: what both need is built once.
-cargo build --release --locked --quiet --target-dir ../target "${features[@]}"
+if [ "${2:-}" != built ]; then cargo build --release --locked --quiet --target-dir ../target "${features[@]}"; fi
+if [ "$seconds" = build ]; then exit; fi
 log=$kept/log
 if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib nice -n 19 ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
   -timeout=600 -print_final_stats=1 -artifact_prefix="$kept/" "$kept/corpus" seeds >"$log" 2>&1; then
