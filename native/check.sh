@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 unset CARGO_TARGET_DIR
-./build.sh local
-# Beside all the rest, at the lowest priority; built before, since its library has the same name with other code in it.
+./build.sh local # libsodium, for all that follows
+# Beside all the rest, at the lowest priority.
 if type -P c++ >/dev/null; then
   fuzz/run.sh build
   fuzz/run.sh 60 built >target/fuzz.log 2>&1 &

@@ -9,5 +9,7 @@ if ! compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null;
   echo "NOT SANITIZED: this toolchain has no AddressSanitizer (those of rustup have)"
   exit 0
 fi
+# The library with the sanitizer has the file name of the real one, and cargo would take it for that.
+trap 'cargo clean --release --quiet -p memguard_ffi' EXIT
 ASAN_OPTIONS=handle_segv=0 cargo test --release --locked --quiet --features asan --lib --test aead --test cache --test calls --test concurrency \
   --test lifetimes --test windows -- --skip take_at_most_160_bytes --skip memory_of_removed_values

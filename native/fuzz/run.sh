@@ -9,8 +9,12 @@ kept=../target/fuzz
 mkdir -p "$kept/corpus"
 features=()
 if compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null; then features=(--features asan); fi
-# With the library's folder: what both need is built once.
-if [ "${2:-}" != built ]; then cargo build --release --locked --quiet --target-dir ../target "${features[@]}"; fi
+# In the library's folder, so that what both need is built once. The library itself has other code in it here under the same
+# file name, and cargo would take it for the real one.
+if [ "${2:-}" != built ]; then
+  cargo build --release --locked --quiet --target-dir ../target "${features[@]}"
+  (cd .. && cargo clean --release --quiet -p memguard_ffi)
+fi
 if [ "$seconds" = build ]; then exit; fi
 log=$kept/log
 if ! LD_LIBRARY_PATH=$PWD/../target/sodium/lib nice -n 19 ../target/release/fuzz_calls -max_total_time="$seconds" -max_len=4096 \
