@@ -79,7 +79,8 @@ fn what_is_not_base64_never_verifies() {
     let text = encode(&random.bytes(3000));
     for _ in 0..500 {
         let mut damaged = text.clone();
-        damaged[random.below(text.len())] = [0, b'\n', b'=', b'-', b'_', 0x80, 0xFF][random.below(7)];
+        // Not the last two, where = may be in its place.
+        damaged[random.below(text.len() - 2)] = [0, b'\n', b'=', b'-', b'_', 0x80, 0xFF][random.below(7)];
         assert_eq!(decode(&damaged, 3000), Err(MG_ERR_AUTHENTICATION.into()));
     }
 }
