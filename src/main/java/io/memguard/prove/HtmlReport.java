@@ -32,6 +32,7 @@ public final class HtmlReport {
             @media (max-width: 40rem) {
               body { padding: .75rem; } th, td { padding: .3rem; font-size: .875rem; }
               .places td { text-align: center; }
+              .peers { table-layout: fixed; } .peers th, .peers td { overflow-wrap: anywhere; }
               .places .word { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
                 white-space: nowrap; }
               dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } }
@@ -124,7 +125,7 @@ public final class HtmlReport {
             return "";
         }
         var table =
-                new StringBuilder("<h2>The same values kept otherwise</h2>\n<table>\n<caption>Where they were found:"
+                new StringBuilder("<h2>The same values kept otherwise</h2>\n<table class=\"peers\">\n<caption>Where they were found:"
                         + " in heap dumps, in the memory of the process, in a core dump by gcore.</caption>\n<thead><tr><th"
                         + " scope=\"col\">kept in</th>");
         for (Phase phase : Peers.PHASES) {

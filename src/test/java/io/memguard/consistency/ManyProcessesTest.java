@@ -10,6 +10,7 @@ import io.memguard.os.DurableFile;
 import io.memguard.process.ChildJvm;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,7 +103,11 @@ class ManyProcessesTest {
             other.join();
         }
         for (Running client : running) {
-            client.jvm().send("end");
+            try {
+                client.jvm().send("end");
+            } catch (IOException e) {
+                // It has died, and has said why.
+            }
             String said = client.jvm().rest();
             assertTrue(said.endsWith("done\n"), said);
             read(client, Long.MAX_VALUE);
@@ -304,7 +309,11 @@ class ManyProcessesTest {
             TimeUnit.MILLISECONDS.sleep(200);
         }
         for (Running client : clients) {
-            client.jvm().send("end");
+            try {
+                client.jvm().send("end");
+            } catch (IOException e) {
+                // It has died, and has said why.
+            }
             String said = client.jvm().rest();
             assertTrue(said.endsWith("done\n"), said);
             read(client, Long.MAX_VALUE);
