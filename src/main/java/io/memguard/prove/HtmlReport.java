@@ -124,8 +124,8 @@ public final class HtmlReport {
         if (report.peers().isEmpty()) {
             return "";
         }
-        var table =
-                new StringBuilder("<h2>The same values kept otherwise</h2>\n<table class=\"peers\">\n<caption>Where they were found:"
+        var table = new StringBuilder(
+                "<h2>The same values kept otherwise</h2>\n<table class=\"peers\">\n<caption>Where they were found:"
                         + " in heap dumps, in the memory of the process, in a core dump by gcore.</caption>\n<thead><tr><th"
                         + " scope=\"col\">kept in</th>");
         for (Phase phase : Peers.PHASES) {
