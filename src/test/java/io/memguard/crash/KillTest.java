@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * {@code -Dcrash.every=1} kills at every single call.
  */
 class KillTest {
-    private static final int EVERY = Integer.getInteger("crash.every", 16);
+    private static final int EVERY = Integer.getInteger("crash.every", 31);
 
     @TempDir
     Path work = Path.of("");

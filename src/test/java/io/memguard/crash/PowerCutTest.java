@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * leave, and the store opened from it. More random steps by {@code -Dcrash.steps=}.
  */
 class PowerCutTest {
-    private static final int STEPS = Integer.getInteger("crash.steps", 15);
+    private static final int STEPS = Integer.getInteger("crash.steps", 10);
 
     @TempDir(factory = InMemory.class)
     Path work = Path.of("");
@@ -40,7 +40,7 @@ class PowerCutTest {
     @ValueSource(strings = {"numbered", "software"})
     void noKillAndNoPowerCutLosesOrInventsAnything(String provider) throws Exception {
         long seed = Secrets.seed();
-        int steps = provider.equals("numbered") ? STEPS : STEPS / 15;
+        int steps = provider.equals("numbered") ? STEPS : Math.ceilDiv(STEPS, 15);
         var recording = Recording.make(work, provider, seed, steps);
         var failures = new ArrayList<String>();
         int states = play(recording, 0, Step.scenario(seed, steps), provider, seed, failures, 10);
