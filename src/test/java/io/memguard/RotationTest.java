@@ -3,7 +3,10 @@ package io.memguard;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
+import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
+import io.memguard.keys.StoreKey;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.tokens.SoftHsm;
@@ -271,6 +274,49 @@ class RotationTest {
             guard.cleanupMemory();
             for (int i = 0; i < 300; i++) {
                 assertHolds(guard, "name " + i, i);
+            }
+        }
+    }
+
+    /** A provider before whose first opening something happens. */
+    private record Late(KeyProvider keys, AtomicReference<Runnable> before) implements KeyProvider {
+        @Override
+        public String type() {
+            return keys.type();
+        }
+
+        @Override
+        public NewKey create(StoreContext store) {
+            return keys.create(store);
+        }
+
+        @Override
+        public StoreKey open(StoreContext store, KeyRecord record) {
+            before.getAndSet(() -> {}).run();
+            return keys.open(store, record);
+        }
+
+        @Override
+        public void erase(StoreContext store, KeyRecord record) {
+            keys.erase(store, record);
+        }
+
+        @Override
+        public void close() {
+            keys.close();
+        }
+    }
+
+    @Test
+    void aKeyThatIsReplacedWhileItIsOpenedIsNoError() {
+        try (var guard = open(software("one"))) {
+            fill(guard, 3);
+            Runnable twice = () -> {
+                guard.rotate(SILENT);
+                guard.rotate(SILENT);
+            };
+            try (var late = open(new Late(software("one"), new AtomicReference<>(twice)))) {
+                assertFilled(late, 3);
             }
         }
     }

@@ -45,8 +45,37 @@ final class KeyLoader {
         return SmallFile.read(layout.metadata(), Metadata.MAX_SIZE).map(Metadata::parse);
     }
 
-    /** @param known whose keys are used again where they are still the store's; null at the first opening */
-    Keyring load(Metadata metadata, long epoch, @Nullable Keyring known) {
+    /**
+     * The keys that the metadata name. While one is opened, which takes its time, the store may go over to another one and
+     * the first be removed: then those that are named by now.
+     *
+     * @param known whose keys are used again where they are still the store's; null at the first opening
+     */
+    Keyring load(Metadata metadata, long epoch, @Nullable Keyring known) throws IOException {
+        Metadata tried = metadata;
+        while (true) {
+            try {
+                return loadOnce(tried, epoch, known);
+            } catch (MemGuardException e) {
+                Optional<Metadata> now = metadata();
+                if (now.isEmpty() || isSame(now.get(), tried)) {
+                    throw e;
+                }
+                tried = now.get();
+            }
+        }
+    }
+
+    /** Another store is none of ours: the error that there was says more. */
+    private static boolean isSame(Metadata now, Metadata tried) {
+        return !now.storeId().equals(tried.storeId())
+                || (now.keys().equals(tried.keys())
+                        && now.next()
+                                .map(Metadata.Next::keys)
+                                .equals(tried.next().map(Metadata.Next::keys)));
+    }
+
+    private Keyring loadOnce(Metadata metadata, long epoch, @Nullable Keyring known) {
         StoreKey current = known(metadata.keys(), known);
         boolean fresh = current == null;
         if (current == null) {
