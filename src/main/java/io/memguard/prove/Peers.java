@@ -39,7 +39,7 @@ final class Peers {
                 if (!stop.equals(phase.name())) {
                     throw new IOException("the peer stopped at " + stop);
                 }
-                var search = new Search(child, phase, canaries);
+                var search = new Search(child, phase, canaries, false);
                 for (Place place : PLACES) {
                     cells.add(search.at(place).cell());
                 }

@@ -40,6 +40,11 @@ public enum Place {
         return controls;
     }
 
+    /** Whether native memory shows in it, that of libraries too. */
+    boolean isMemory() {
+        return this == MEMORY || this == SWAPPABLE || this == GCORE || this == CORE;
+    }
+
     /** Whether the JVM has to die for it. */
     boolean needsCrash() {
         return this == CORE || this == HS_ERR;

@@ -144,7 +144,7 @@ public final class Prove implements AutoCloseable {
         if (!settings.phases().contains(phase)) {
             return;
         }
-        var search = new Search(child, phase, canaries);
+        var search = new Search(child, phase, canaries, settings.isDirect());
         for (Place place : places) {
             if (settings.places().contains(place)) {
                 settings.progress().accept(phase.title() + ": " + place.title());

@@ -19,15 +19,21 @@ final class Search {
     private static final String REGISTERS =
             "in the registers of a thread that worked with it at this moment; MemGuard.hardenProcess() ends core dumps";
 
+    private static final String TOKEN_AT_WORK =
+            "in memory of the token's library, which encrypts in this process; a real HSM or TPM does not";
+
     private final Child child;
     private final Phase phase;
+    private final boolean tokenAtWork;
     private final Needles needles;
     private final Path captures;
     private @Nullable Findings ofMemory;
 
-    Search(Child child, Phase phase, Canaries canaries) {
+    /** @param direct whether a token's library works with values itself, under load */
+    Search(Child child, Phase phase, Canaries canaries, boolean direct) {
         this.child = child;
         this.phase = phase;
+        this.tokenAtWork = direct && phase == Phase.LOAD;
         this.needles = new Needles(canaries.all());
         this.captures = child.work().resolve("captures");
     }
@@ -119,14 +125,15 @@ final class Search {
         Optional<Control> missing = place.controls().stream()
                 .filter(control -> !findings.has(control))
                 .findFirst();
-        if (!open.isEmpty() || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
+        boolean ofToken = tokenAtWork && place.isMemory() && !open.isEmpty();
+        if ((!open.isEmpty() && !ofToken) || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
             state = State.LEAKED;
         } else if (missing.isPresent()) {
             state = State.NOT_PROVEN;
             note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
             state = State.EXCEPTION;
-            note = registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
+            note = ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
         } else {
             state = State.CLEAN;
         }

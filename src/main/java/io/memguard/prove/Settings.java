@@ -58,6 +58,11 @@ public record Settings(
         return keys.equals(SoftwareKeys.TYPE);
     }
 
+    /** Whether a token encrypts values itself, as far as the URI says. */
+    boolean isDirect() {
+        return !isSoftware() && !keys.contains("x-mode=envelope");
+    }
+
     /** The same keys, in this process. */
     KeyProvider provider(SecretSource passphrase) {
         return isSoftware() ? SoftwareKeys.passphrase(passphrase) : Pkcs11Keys.uri(keys, pin.orElse(passphrase));
