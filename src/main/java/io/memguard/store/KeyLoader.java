@@ -75,7 +75,8 @@ final class KeyLoader {
                                 .equals(tried.next().map(Metadata.Next::keys)));
     }
 
-    private Keyring loadOnce(Metadata metadata, long epoch, @Nullable Keyring known) {
+    /** The keys that these metadata name, whatever the store has by now. */
+    Keyring loadOnce(Metadata metadata, long epoch, @Nullable Keyring known) {
         StoreKey current = known(metadata.keys(), known);
         boolean fresh = current == null;
         if (current == null) {

@@ -59,7 +59,7 @@ public final class MetadataFuzzer {
     }
 
     private static void open(Metadata metadata) {
-        STORE.loader().load(metadata, 0, null).keys().forEach(StoreKey::close);
+        STORE.loader().loadOnce(metadata, 0, null).keys().forEach(StoreKey::close);
     }
 
     private static void requireExpected(MemGuardException e) {
