@@ -30,6 +30,7 @@ build() {
     tail -n 30 "$log" >&2
     die "the build failed; all that it said: $log"
   fi
+  java_options_here # those that the archive is for
   share_classes "$root/target/memguard.jsa" || true # only makes it faster
   mv "$root/target/.building" "$root/target/.built"
 }
