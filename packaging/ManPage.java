@@ -18,7 +18,7 @@ final class ManPage {
     private ManPage() {}
 
     public static void main(String[] arguments) {
-        var line = new CommandLine(new Main());
+        CommandLine line = new Main().allCommands();
         System.out.print(new ManPage().of(line.getCommandSpec(), arguments[0], arguments[1]));
     }
 

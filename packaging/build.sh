@@ -34,7 +34,7 @@ install -m 644 scripts/lib/{java,launch}.sh -t "$tree/shell"
 install -m 644 LICENSE README.md INTEGRATION.md SECURITY.md docs/{FORMAT,HARDWARE,CONTRACT}.md target/bom.json -t "$tree/share/doc/memguard"
 completion=$tree/share/bash-completion/completions/memguard
 classes=(java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "target/memguard.jar:target/lib/*")
-"${classes[@]}" picocli.AutoComplete --force --name memguard --completionScript "$completion" io.memguard.cli.Main
+"${classes[@]}" packaging/Completion.java >"$completion"
 { cat packaging/completion.zsh "$completion" && echo '_bash_complete -o default -F _complete_memguard'; } >"$tree/share/zsh/site-functions/_memguard"
 "${classes[@]}" packaging/ManPage.java "$version" "$(date -d "@$SOURCE_DATE_EPOCH" +%F)" \
   | gzip -9n >"$tree/share/man/man1/memguard.1.gz"

@@ -52,7 +52,6 @@ public final class MemGuard implements AutoCloseable {
     /** How long a memory-only secret lives without use, unless said otherwise. */
     public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
 
-    private static final System.Logger LOG = System.getLogger(MemGuard.class.getName());
     private static final Duration LONGEST_WAIT = Duration.ofHours(1);
     private static final int LONG = 64 << 10; // bytes, of a value whose window is worth looking after
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
@@ -196,10 +195,10 @@ public final class MemGuard implements AutoCloseable {
                 if (!degraded || NativeLibraries.isLoaded()) {
                     cache = SealedCache.create();
                 } else {
-                    LOG.log(
-                            System.Logger.Level.WARNING,
-                            "degraded: {0}",
-                            NativeLibraries.failure().orElse(""));
+                    log().log(
+                                    System.Logger.Level.WARNING,
+                                    "degraded: {0}",
+                                    NativeLibraries.failure().orElse(""));
                 }
                 return new MemGuard(StoreOpener.open(directory, mode, keys), keys, cache, hydratedIdle);
             } catch (Throwable failure) {
@@ -458,7 +457,7 @@ public final class MemGuard implements AutoCloseable {
         requireOpen();
         SecretStore.Names names = store.names();
         if (names.unreadable() > 0) {
-            LOG.log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
+            log().log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
         }
         var all = new TreeSet<>(names.readable());
         secrets.values().stream()
@@ -746,7 +745,7 @@ public final class MemGuard implements AutoCloseable {
                 // From here on no plaintext passes over the heap any more, so the key must come by the native route.
                 store.reopenKeys();
                 cache = SealedCache.create();
-                LOG.log(System.Logger.Level.INFO, "the native libraries are loaded again");
+                log().log(System.Logger.Level.INFO, "the native libraries are loaded again");
             }
         }
         return cache != null;
@@ -793,5 +792,10 @@ public final class MemGuard implements AutoCloseable {
         return new MemGuardException(
                 ErrorCode.RETRIEVE_FAILED,
                 "there is no secret of this name; it was never stored, was deleted, or has expired");
+    }
+
+    /** Looked up when there is something to say: the first logger of a JVM takes as long as half an opening. */
+    private static System.Logger log() {
+        return System.getLogger(MemGuard.class.getName());
     }
 }

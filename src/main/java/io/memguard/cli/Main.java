@@ -1,6 +1,6 @@
 package io.memguard.cli;
 
-import java.util.Objects;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -18,23 +18,6 @@ import picocli.CommandLine.Spec;
         scope = ScopeType.INHERIT,
         versionProvider = Main.Version.class,
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {
-            InitCommand.class,
-            StoreCommand.class,
-            RetrieveCommand.class,
-            ContainsCommand.class,
-            DeleteCommand.class,
-            ListCommand.class,
-            StatsCommand.class,
-            CleanupCommand.class,
-            RotateCommand.class,
-            RekeyCommand.class,
-            TokenCommand.class,
-            DoctorCommand.class,
-            ExecCommand.class,
-            ImportCommand.class,
-            ProveCommand.class
-        },
         footer = {
             "",
             "Exit status: 0 done, 1 no (not found; doctor: a problem; prove: a leak), 2 usage, 10 KEY_INVALID,",
@@ -44,6 +27,27 @@ import picocli.CommandLine.Spec;
             "exec: the command's, 126 it can't be run, 127 it is not found."
         })
 public final class Main implements Runnable {
+    /** A command and its name, as its annotation has it. */
+    record Named(String name, Class<?> type) {}
+
+    /** In the order of the help. */
+    static final List<Named> COMMANDS = List.of(
+            new Named("init", InitCommand.class),
+            new Named("store", StoreCommand.class),
+            new Named("retrieve", RetrieveCommand.class),
+            new Named("contains", ContainsCommand.class),
+            new Named("delete", DeleteCommand.class),
+            new Named("list", ListCommand.class),
+            new Named("stats", StatsCommand.class),
+            new Named("cleanup", CleanupCommand.class),
+            new Named("rotate", RotateCommand.class),
+            new Named("rekey", RekeyCommand.class),
+            new Named("token", TokenCommand.class),
+            new Named("doctor", DoctorCommand.class),
+            new Named("exec", ExecCommand.class),
+            new Named("import", ImportCommand.class),
+            new Named("prove", ProveCommand.class));
+
     @Spec
     private CommandSpec spec;
 
@@ -66,11 +70,32 @@ public final class Main implements Runnable {
         }
     }
 
-    int execute(String[] arguments) {
+    /** The model of all commands, for the manual and for completion. */
+    public CommandLine allCommands() {
+        return with(COMMANDS);
+    }
+
+    /** Only the one that is called, where that is clear: to build the model of all takes as long as all the rest of a start. */
+    private CommandLine commandsFor(String[] arguments) {
+        var called = COMMANDS.stream()
+                .filter(command -> arguments.length > 0 && command.name().equals(arguments[0]))
+                .toList();
+        return called.isEmpty() ? allCommands() : with(called);
+    }
+
+    private CommandLine with(List<Named> commands) {
         var line = new CommandLine(this);
+        for (Named command : commands) {
+            var added = new CommandLine(command.type());
+            line.addSubcommand(command.name(), added);
+            added.setStopAtPositional(command.type() == ExecCommand.class); // The rest is that command's.
+        }
+        return line;
+    }
+
+    int execute(String[] arguments) {
+        CommandLine line = commandsFor(arguments);
         line.setExpandAtFiles(false); // "@db" is a name.
-        Objects.requireNonNull(line.getSubcommands().get("exec"))
-                .setStopAtPositional(true); // The rest is the command's.
         line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
         line.setParameterExceptionHandler(Usage::report);

@@ -38,26 +38,48 @@ public final class Posix {
     private static final Linker.Option CAPTURE = Linker.Option.captureCallState("errno");
     private static final long ERRNO = STATE.byteOffset(StructLayout.PathElement.groupElement("errno"));
 
-    // By hand: generated handles keep no errno.
-    private static final MethodHandle OPEN = LINKER.downcallHandle(
-            open.address(),
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT),
-            CAPTURE,
-            Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle FSYNC = LINKER.downcallHandle(fsync$address(), fsync$descriptor(), CAPTURE);
-    private static final MethodHandle FALLOCATE =
-            LINKER.downcallHandle(fallocate$address(), fallocate$descriptor(), CAPTURE);
-    private static final MethodHandle FCHOWN = LINKER.downcallHandle(fchown$address(), fchown$descriptor(), CAPTURE);
-    private static final MethodHandle READ = LINKER.downcallHandle(read$address(), read$descriptor(), CAPTURE);
-    private static final MethodHandle STATX = LINKER.downcallHandle(statx$address(), statx$descriptor(), CAPTURE);
-    private static final MethodHandle WRITE = LINKER.downcallHandle(write$address(), write$descriptor(), CAPTURE);
-    private static final MethodHandle FCNTL = LINKER.downcallHandle(
-            fcntl.address(),
-            FunctionDescriptor.of(
-                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS),
-            CAPTURE,
-            Linker.Option.firstVariadicArg(2));
+    // By hand, since generated handles keep no errno; each in a class of its own, since linking one takes milliseconds.
+    private static final class Open {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(
+                open.address(),
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT),
+                CAPTURE,
+                Linker.Option.firstVariadicArg(2));
+    }
+
+    private static final class Fcntl {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(
+                fcntl.address(),
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS),
+                CAPTURE,
+                Linker.Option.firstVariadicArg(2));
+    }
+
+    private static final class Fsync {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(fsync$address(), fsync$descriptor(), CAPTURE);
+    }
+
+    private static final class Fallocate {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(fallocate$address(), fallocate$descriptor(), CAPTURE);
+    }
+
+    private static final class Fchown {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(fchown$address(), fchown$descriptor(), CAPTURE);
+    }
+
+    private static final class Read {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(read$address(), read$descriptor(), CAPTURE);
+    }
+
+    private static final class Statx {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(statx$address(), statx$descriptor(), CAPTURE);
+    }
+
+    private static final class Write {
+        static final MethodHandle HANDLE = LINKER.downcallHandle(write$address(), write$descriptor(), CAPTURE);
+    }
 
     private Posix() {}
 
@@ -193,7 +215,7 @@ public final class Posix {
         var result = statx.allocate(arena);
         var path = arena.allocateFrom(name);
         repeat("stat", file, state ->
-                (int) STATX.invokeExact(state, descriptor, path, flags, STATX_BASIC_STATS(), result));
+                (int) Statx.HANDLE.invokeExact(state, descriptor, path, flags, STATX_BASIC_STATS(), result));
         return result;
     }
 
@@ -203,7 +225,7 @@ public final class Posix {
      */
     public static void reserve(int descriptor, Path file, long size) throws IOException {
         try {
-            repeat("fallocate", file, state -> (int) FALLOCATE.invokeExact(state, descriptor, 0, 0L, size));
+            repeat("fallocate", file, state -> (int) Fallocate.HANDLE.invokeExact(state, descriptor, 0, 0L, size));
         } catch (UnsupportedOperationException e) {
             // Then it is made longer when it is mapped.
         }
@@ -232,8 +254,8 @@ public final class Posix {
         long length = 0;
         while (length < into.byteSize()) {
             var rest = into.asSlice(length);
-            long read =
-                    repeat("read", file, state -> (long) READ.invokeExact(state, descriptor, rest, rest.byteSize()));
+            long read = repeat(
+                    "read", file, state -> (long) Read.HANDLE.invokeExact(state, descriptor, rest, rest.byteSize()));
             if (read == 0) {
                 break;
             }
@@ -244,7 +266,7 @@ public final class Posix {
 
     /** Makes a file or directory somebody else's; for root. */
     static void giveTo(int user, int descriptor, Path file) throws IOException {
-        repeat("chown", file, state -> (int) FCHOWN.invokeExact(state, descriptor, user, -1));
+        repeat("chown", file, state -> (int) Fchown.HANDLE.invokeExact(state, descriptor, user, -1));
     }
 
     /** Makes a file of mode 0600 where there was none, and opens it. */
@@ -258,15 +280,15 @@ public final class Posix {
             var rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
             while (rest.byteSize() > 0) {
                 var next = rest;
-                rest = rest.asSlice(repeat(
-                        "write", file, state -> (long) WRITE.invokeExact(state, descriptor, next, next.byteSize())));
+                rest = rest.asSlice(repeat("write", file, state ->
+                        (long) Write.HANDLE.invokeExact(state, descriptor, next, next.byteSize())));
             }
         }
         sync(descriptor, file);
     }
 
     private static void sync(int descriptor, Path file) throws IOException {
-        repeat("fsync", file, state -> (int) FSYNC.invokeExact(state, descriptor));
+        repeat("fsync", file, state -> (int) Fsync.HANDLE.invokeExact(state, descriptor));
     }
 
     /** A call of the C library; negative where it failed. */
@@ -339,7 +361,7 @@ public final class Posix {
             flock.l_start(range, start);
             flock.l_len(range, length);
             while (true) {
-                if ((int) FCNTL.invokeExact(state, descriptor, command, range) == 0) {
+                if ((int) Fcntl.HANDLE.invokeExact(state, descriptor, command, range) == 0) {
                     return true;
                 }
                 int error = state.get(ValueLayout.JAVA_INT, ERRNO);
@@ -360,7 +382,8 @@ public final class Posix {
     private static int openAt(Path file, int flags) throws IOException {
         try (var arena = Arena.ofConfined()) {
             var path = arena.allocateFrom(file.toString());
-            return (int) repeat("open", file, state -> (int) OPEN.invokeExact(state, path, flags, OWNER_READ_WRITE));
+            return (int)
+                    repeat("open", file, state -> (int) Open.HANDLE.invokeExact(state, path, flags, OWNER_READ_WRITE));
         }
     }
 

@@ -17,7 +17,6 @@ final class StoreLocks implements AutoCloseable {
 
     private static final int THREAD_LOCKS = 1 << 10;
 
-    private static final System.Logger LOG = System.getLogger(StoreLocks.class.getName());
     private static final int UNLOCK_ATTEMPTS = 3;
 
     /** So many stripes are locked each by itself. */
@@ -148,7 +147,7 @@ final class StoreLocks implements AutoCloseable {
             } catch (IOException e) {
                 if (attempt == UNLOCK_ATTEMPTS) {
                     // The next use of the same lock gives it back, the end of this process at the latest.
-                    LOG.log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", e.getMessage());
+                    log().log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", e.getMessage());
                     return;
                 }
             }
@@ -179,5 +178,10 @@ final class StoreLocks implements AutoCloseable {
         } finally {
             store.writeLock().unlock();
         }
+    }
+
+    /** Looked up when there is something to say: the first logger of a JVM takes as long as half an opening. */
+    private static System.Logger log() {
+        return System.getLogger(StoreLocks.class.getName());
     }
 }

@@ -17,8 +17,6 @@ import java.util.Optional;
 
 /** Opens or makes a store. A failed opening changes nothing on disk; a key is made only where there is no data. */
 public final class StoreOpener {
-    private static final System.Logger LOG = System.getLogger(StoreOpener.class.getName());
-
     private final StoreDirectory directory;
     private final StoreLayout layout;
     private final KeyLoader loader;
@@ -157,7 +155,7 @@ public final class StoreOpener {
         try {
             store.totals();
         } catch (MemGuardException e) {
-            LOG.log(System.Logger.Level.DEBUG, "a new store could not be counted: {0}", e.getMessage());
+            log().log(System.Logger.Level.DEBUG, "a new store could not be counted: {0}", e.getMessage());
         }
     }
 
@@ -225,10 +223,10 @@ public final class StoreOpener {
         try {
             store.rotation().forgetOld();
         } catch (MemGuardException e) {
-            LOG.log(
-                    System.Logger.Level.WARNING,
-                    "the key before the present one is not removed yet: {0}",
-                    e.getMessage());
+            log().log(
+                            System.Logger.Level.WARNING,
+                            "the key before the present one is not removed yet: {0}",
+                            e.getMessage());
         }
     }
 
@@ -264,5 +262,10 @@ public final class StoreOpener {
                     "the metadata file is missing beside " + files + " files of data in " + layout.name()
                             + "; restore store.meta from a backup of this store (no new key is made over data)");
         }
+    }
+
+    /** Looked up when there is something to say: the first logger of a JVM takes as long as half an opening. */
+    private static System.Logger log() {
+        return System.getLogger(StoreOpener.class.getName());
     }
 }

@@ -48,6 +48,10 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String SUFFIX_PATTERN = "-[0-9a-f]{8}";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
+    static {
+        Container.verifyJar(); // As early as it can be known that it will be needed.
+    }
+
     private final SecretSource passphrase;
     private final @Nullable Path container;
     private final Argon2Cost cost;
