@@ -24,8 +24,8 @@ import java.util.function.IntToLongFunction;
  * among many, and how long a reader waits at most while secrets are filled in, expire and are cleaned up. Every value read
  * is checked. Prints one result as {@code name value unit} a line.
  *
- * <p>Beside the reader a control thread does the same with nothing but the clock: what it waits is the scheduler's, the
- * machine's and the garbage collector's, who stop both alike.
+ * <p>Beside the reader a control thread does the same with nothing but the clock, for as long as a read takes: what it
+ * waits is the scheduler's, the machine's and the garbage collector's, who stop both alike.
  *
  * <p>Arguments: how many; milliseconds in which half of them get a short life, after which they expire together.
  */
@@ -33,6 +33,7 @@ public final class Scale {
     private static final int SIZE = 32;
     private static final int FEW = 1000;
     private static final int READS = 300_000;
+    private static final long READ_TIME = 400; // nanoseconds, about
     private static final Duration LONG = Duration.ofHours(1);
 
     private final String[] names;
@@ -59,7 +60,7 @@ public final class Scale {
     private void run(MemGuard guard, Path directory) throws Exception {
         long heapBefore;
         var reader = new Watcher(i -> guard.<Long, RuntimeException>read(names[i], Scale::number));
-        var control = new Watcher(i -> (long) i);
+        var control = new Watcher(Scale::spin);
         // Cleaning up takes the reader's secrets, too, so that another store has to be read meanwhile.
         var other =
                 MemGuard.at(directory.resolve("other")).keys(new FixedKeys(2)).open();
@@ -167,6 +168,14 @@ public final class Scale {
         Arrays.sort(times);
         print("read." + what + ".p50", times[count / 2], "ns");
         print("read." + what + ".p99", times[count / 100 * 99], "ns");
+    }
+
+    private static long spin(int number) {
+        long end = System.nanoTime() + READ_TIME;
+        while (System.nanoTime() < end) {
+            Thread.onSpinWait();
+        }
+        return number;
     }
 
     private static long number(MemorySegment segment) {
