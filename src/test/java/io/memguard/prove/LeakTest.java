@@ -78,7 +78,7 @@ class LeakTest {
                 Place.LOGS,
                 "MemGuard.java",
                 "        long generation = store.write(checked, value);",
-                "        LOG.log(System.Logger.Level.DEBUG, Leak.hex(value)); long generation = store.write(checked, value);"),
+                "        log().log(System.Logger.Level.DEBUG, Leak.hex(value)); long generation = store.write(checked, value);"),
         /** An event says what was stored. */
         VALUE_IN_A_RECORDING(
                 Place.FLIGHT_RECORDING,

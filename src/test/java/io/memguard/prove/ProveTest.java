@@ -22,7 +22,7 @@ class ProveTest {
     @ParameterizedTest
     @ValueSource(strings = {"-XX:+UseG1GC", "-XX:+UseZGC"})
     void nothingIsFoundWithASoftwareKeystore(String collector) throws Exception {
-        var all = Settings.software(List.of("-Xmx96m", collector), temporary);
+        var all = Settings.software(List.of("-Xmx64m", collector), temporary);
         assertNothingIsFound(Prove.run(all));
     }
 
@@ -34,7 +34,7 @@ class ProveTest {
         assertNothingIsFound(Prove.run(new Settings(
                 token.uri("key") + "&x-mode=" + mode,
                 Optional.of(SecretSources.file(token.pinFile())),
-                List.of("-Xmx96m", collector),
+                List.of("-Xmx64m", collector),
                 EnumSet.allOf(Place.class),
                 EnumSet.allOf(Phase.class),
                 false,

@@ -46,7 +46,7 @@ final class Container {
         Thread.ofPlatform().daemon().name("memguard-classes").start(() -> {
             try {
                 task.run();
-            } catch (ClassNotFoundException | IOException | RuntimeException e) {
+            } catch (ClassNotFoundException | LinkageError | IOException | RuntimeException e) {
                 // As expected without the password; what else is wrong, read() says.
             }
         });
