@@ -122,6 +122,15 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKF_SERIAL_SESSION() {
         return CKF_SERIAL_SESSION;
     }
+    private static final long CKO_DATA = 0L;
+    /**
+     * {@snippet lang=c :
+     * #define CKO_DATA 0
+     * }
+     */
+    public static long CKO_DATA() {
+        return CKO_DATA;
+    }
     private static final long CKO_SECRET_KEY = 4L;
     /**
      * {@snippet lang=c :
@@ -193,6 +202,24 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKA_LABEL() {
         return CKA_LABEL;
+    }
+    private static final long CKA_APPLICATION = 16L;
+    /**
+     * {@snippet lang=c :
+     * #define CKA_APPLICATION 16
+     * }
+     */
+    public static long CKA_APPLICATION() {
+        return CKA_APPLICATION;
+    }
+    private static final long CKA_VALUE = 17L;
+    /**
+     * {@snippet lang=c :
+     * #define CKA_VALUE 17
+     * }
+     */
+    public static long CKA_VALUE() {
+        return CKA_VALUE;
     }
     private static final long CKA_KEY_TYPE = 256L;
     /**
@@ -301,6 +328,15 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKA_EXTRACTABLE() {
         return CKA_EXTRACTABLE;
+    }
+    private static final long CKA_MODIFIABLE = 368L;
+    /**
+     * {@snippet lang=c :
+     * #define CKA_MODIFIABLE 368
+     * }
+     */
+    public static long CKA_MODIFIABLE() {
+        return CKA_MODIFIABLE;
     }
     private static final long CKM_SHA256_HMAC = 593L;
     /**
@@ -446,6 +482,15 @@ public class Pkcs11Library extends Pkcs11Library$shared {
     public static long CKR_CANT_LOCK() {
         return CKR_CANT_LOCK;
     }
+    private static final long CKR_ATTRIBUTE_READ_ONLY = 16L;
+    /**
+     * {@snippet lang=c :
+     * #define CKR_ATTRIBUTE_READ_ONLY 16
+     * }
+     */
+    public static long CKR_ATTRIBUTE_READ_ONLY() {
+        return CKR_ATTRIBUTE_READ_ONLY;
+    }
     private static final long CKR_ATTRIBUTE_SENSITIVE = 17L;
     /**
      * {@snippet lang=c :
@@ -472,6 +517,15 @@ public class Pkcs11Library extends Pkcs11Library$shared {
      */
     public static long CKR_ATTRIBUTE_VALUE_INVALID() {
         return CKR_ATTRIBUTE_VALUE_INVALID;
+    }
+    private static final long CKR_ACTION_PROHIBITED = 27L;
+    /**
+     * {@snippet lang=c :
+     * #define CKR_ACTION_PROHIBITED 27
+     * }
+     */
+    public static long CKR_ACTION_PROHIBITED() {
+        return CKR_ACTION_PROHIBITED;
     }
     private static final long CKR_DATA_INVALID = 32L;
     /**
