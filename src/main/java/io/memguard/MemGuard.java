@@ -6,6 +6,7 @@ import io.memguard.events.KeyInvalidEvent;
 import io.memguard.events.RateLimitedEvent;
 import io.memguard.events.StoreEvent;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
@@ -122,6 +123,7 @@ public final class MemGuard implements AutoCloseable {
         private @Nullable Duration wait;
         private Duration hydratedIdle = Duration.ZERO;
         private boolean degraded;
+        private @Nullable TrustedRecords records;
 
         private Builder(Path directory) {
             this.directory = Objects.requireNonNull(directory);
@@ -164,6 +166,38 @@ public final class MemGuard implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Detects files of an earlier time that were put back, one or all: records of the present state of each are kept
+         * outside of the directory, in a token ({@link io.memguard.keys.pkcs11.Pkcs11Records}). A new store keeps them from
+         * the beginning, an existing one since {@link #acceptPresentState}. Every process that opens the store has to say
+         * where they are; who does not gets {@link ErrorCode#SECURITY_ERROR}, and so does a read, {@code contains} or an
+         * opening that finds an earlier state, or a file missing. Each store and delete writes to the token twice, each read
+         * from disk asks it once; reads from the cache don't.
+         *
+         * @param where closed with the store
+         */
+        public Builder detectRollback(TrustedRecords where) {
+            this.records = Objects.requireNonNull(where);
+            return this;
+        }
+
+        /**
+         * Opens the store whatever its state, records that state as the right one, and closes it: to begin the detection of
+         * roll-backs, or after a backup was restored on purpose. Nobody else reads or writes meanwhile.
+         *
+         * @return how many secrets were recorded otherwise before: changed, missing or put back
+         * @throws MemGuardException as by {@link #open}; {@link ErrorCode#STORE_FAILED} where the token fails: try again
+         */
+        public long acceptPresentState(Progress progress) {
+            if (records == null) {
+                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "call detectRollback(...) before");
+            }
+            mode = OpenMode.EXISTING;
+            try (var guard = open(true)) {
+                return guard.store.recording().accept(progress);
+            }
+        }
+
         /** Opens also where the native libraries can't be loaded; see the class's description of the degraded state. */
         public Builder allowDegraded() {
             this.degraded = true;
@@ -178,6 +212,10 @@ public final class MemGuard implements AutoCloseable {
          *     native libraries can't be loaded; {@link ErrorCode#INVALID_ARGUMENTS} where the mode does not fit
          */
         public MemGuard open() {
+            return open(false);
+        }
+
+        private MemGuard open(boolean accepting) {
             KeyProvider keys = provider;
             if (keys == null) {
                 throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "call keys(...) before open()");
@@ -200,7 +238,8 @@ public final class MemGuard implements AutoCloseable {
                                     "degraded: {0}",
                                     NativeLibraries.failure().orElse(""));
                 }
-                return new MemGuard(StoreOpener.open(directory, mode, keys), keys, cache, hydratedIdle);
+                var store = StoreOpener.open(directory, mode, keys, records, accepting);
+                return new MemGuard(store, keys, cache, hydratedIdle);
             } catch (Throwable failure) {
                 if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {
                     new KeyInvalidEvent().commit();
@@ -209,6 +248,9 @@ public final class MemGuard implements AutoCloseable {
                     cache.close();
                 }
                 keys.close();
+                if (records != null) {
+                    records.close();
+                }
                 throw failure;
             }
         }
@@ -553,6 +595,17 @@ public final class MemGuard implements AutoCloseable {
         KeyProvider before = provider;
         provider = to;
         before.close();
+    }
+
+    /**
+     * Ends the detection of roll-backs, see {@link Builder#detectRollback}, and removes the records; nothing where there are
+     * none.
+     *
+     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where the token or the disk fails: try again
+     */
+    public void endRollbackDetection() {
+        requireReady();
+        store.recording().end();
     }
 
     /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */

@@ -39,6 +39,7 @@ final class DoctorCommand implements Callable<Integer> {
             findings.addAll(Doctor.store(
                     main.store().directory(),
                     main.store().provider(false),
+                    main.store().records(),
                     verify ? Optional.of(new ProgressBar()) : Optional.empty()));
         }
         String text = json

@@ -42,6 +42,7 @@ public final class Main implements Runnable {
             new Named("cleanup", CleanupCommand.class),
             new Named("rotate", RotateCommand.class),
             new Named("rekey", RekeyCommand.class),
+            new Named("records", RecordsCommand.class),
             new Named("token", TokenCommand.class),
             new Named("doctor", DoctorCommand.class),
             new Named("exec", ExecCommand.class),

@@ -7,6 +7,8 @@ import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.SecretSource;
+import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.nio.file.Path;
@@ -44,6 +46,16 @@ final class StoreOptions {
             })
     private List<String> keys = List.of();
 
+    @Option(
+            names = "--records",
+            paramLabel = "URI",
+            scope = ScopeType.INHERIT,
+            description = {
+                "The token (pkcs11:...) that keeps records of the files, to detect that older ones were put",
+                "back; else MEMGUARD_RECORDS, else none. See 'memguard records'."
+            })
+    private @Nullable String records;
+
     @Mixin
     private final PassphraseOptions passphrase = new PassphraseOptions();
 
@@ -55,11 +67,22 @@ final class StoreOptions {
     }
 
     MemGuard open(OpenMode mode, KeyProvider provider) {
-        return MemGuard.at(directory())
-                .mode(mode)
-                .policy(policy())
-                .keys(provider)
-                .open();
+        return builder(provider).mode(mode).open();
+    }
+
+    MemGuard.Builder builder(KeyProvider provider) {
+        var builder = MemGuard.at(directory()).policy(policy()).keys(provider);
+        records().ifPresent(builder::detectRollback);
+        return builder;
+    }
+
+    /** Where the records of the store's files are. */
+    Optional<TrustedRecords> records() {
+        String variable = System.getenv("MEMGUARD_RECORDS");
+        String uri = records != null ? records : variable == null ? "" : variable;
+        return uri.isEmpty()
+                ? Optional.empty()
+                : Optional.of(Pkcs11Records.uri(uri, new Keys(passphrase.input(), pin.input(), false).pin(uri)));
     }
 
     /** @param mayBeNew whether a new passphrase is chosen, which is asked for twice */

@@ -3,6 +3,7 @@ package io.memguard.doctor;
 import io.memguard.MemoryPolicy;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.LockedMemory;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,8 +40,20 @@ public final class Doctor {
      * @param verify opens every file and is told how far that is; empty where none is to be opened
      */
     public static List<Finding> store(Path directory, KeyProvider provider, Optional<Progress> verify) {
+        return store(directory, provider, Optional.empty(), verify);
+    }
+
+    /**
+     * The same of a store that detects roll-backs.
+     *
+     * @param records of the store's files; closed when this returns
+     */
+    public static List<Finding> store(
+            Path directory, KeyProvider provider, Optional<TrustedRecords> records, Optional<Progress> verify) {
         try (provider) {
-            return StoreChecks.all(directory, provider, verify);
+            return StoreChecks.all(directory, provider, records, verify);
+        } finally {
+            records.ifPresent(TrustedRecords::close);
         }
     }
 }

@@ -5,6 +5,7 @@ import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreInfo;
@@ -22,7 +23,8 @@ final class StoreChecks {
 
     private StoreChecks() {}
 
-    static List<Finding> all(Path directory, KeyProvider provider, Optional<Progress> verify) {
+    static List<Finding> all(
+            Path directory, KeyProvider provider, Optional<TrustedRecords> records, Optional<Progress> verify) {
         var findings = new ArrayList<Finding>();
         try {
             Optional<StoreInfo> info = StoreOpener.describe(directory);
@@ -36,7 +38,7 @@ final class StoreChecks {
             return List.of(Finding.of(Finding.Level.PROBLEM, "store", e));
         }
         if (NativeLibraries.isLoaded()) {
-            open(directory, provider, verify, findings);
+            open(directory, provider, records, verify, findings);
         } else {
             findings.add(
                     Finding.problem("key", "not tried without the native library", "mend the native library first"));
@@ -58,8 +60,14 @@ final class StoreChecks {
         }
     }
 
-    private static void open(Path directory, KeyProvider provider, Optional<Progress> verify, List<Finding> findings) {
-        try (SecretStore store = StoreOpener.open(directory, OpenMode.EXISTING, provider)) {
+    private static void open(
+            Path directory,
+            KeyProvider provider,
+            Optional<TrustedRecords> records,
+            Optional<Progress> verify,
+            List<Finding> findings) {
+        try (SecretStore store =
+                StoreOpener.open(directory, OpenMode.EXISTING, provider, records.orElse(null), false)) {
             Verification verification = store.verification();
             findings.add(
                     verification.roundTrip()
@@ -88,6 +96,14 @@ final class StoreChecks {
                     "store files",
                     "values without a name: " + some(result.nameless(), result.files()),
                     "restore the .name files from a backup of this store, or store the secrets again"));
+        }
+        if (!result.rolledBack().isEmpty()) {
+            findings.add(
+                    Finding.problem(
+                            "store files",
+                            "not in the state that was stored last, or missing: "
+                                    + some(result.rolledBack(), result.files()),
+                            "restore the newest backup and store the secrets again; 'memguard records accept' takes them as they are"));
         }
         if (!result.exposed().isEmpty()) {
             findings.add(Finding.advice(

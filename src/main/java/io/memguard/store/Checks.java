@@ -2,6 +2,8 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.os.DurableFile;
+import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 
@@ -21,13 +23,26 @@ final class Checks {
                 .authentic();
     }
 
-    /** Seals the metadata and puts it in place of the one before. */
-    static Metadata write(FileSeal seal, Metadata metadata, StoreLayout layout) throws IOException {
+    static Metadata seal(FileSeal seal, Metadata metadata) {
         byte[] covered = SecretName.sha256(metadata.sealedPart());
-        var sealed = metadata.withSeal(seal.seal(FileSeal.Purpose.METADATA, covered, CHECK));
-        io.memguard.os.DurableFile.replace(
-                layout.metadata(), sealed.toBytes(), StoreLayout.temporaryPrefix(0), () -> {});
+        return metadata.withSeal(seal.seal(FileSeal.Purpose.METADATA, covered, CHECK));
+    }
+
+    /** Seals the metadata and puts it in place of the one before. To be used under the lock of the whole store. */
+    static Metadata write(FileSeal seal, Metadata metadata, StoreLayout layout, RollbackGuard guard)
+            throws IOException {
+        var sealed = seal(seal, metadata);
+        var state = FileState.of(sealed.seal());
+        guard.expectMetadata(state, () -> present(layout));
+        DurableFile.replace(layout.metadata(), sealed.toBytes(), StoreLayout.temporaryPrefix(0), () -> {});
+        guard.settleMetadata(state);
         return sealed;
+    }
+
+    private static FileState present(StoreLayout layout) throws IOException {
+        return SmallFile.read(layout.metadata(), Metadata.MAX_SIZE)
+                .map(content -> FileState.of(Metadata.parse(content).seal()))
+                .orElse(FileState.ABSENT);
     }
 
     static void verify(FileSeal seal, Metadata metadata) {

@@ -103,6 +103,21 @@ final class CurrentKeys implements AutoCloseable {
         return now.keys.epoch() != used.epoch();
     }
 
+    /** What guards a store with these keys. */
+    RollbackGuard guard(Keyring used) {
+        return loader.guards().of(used.metadata());
+    }
+
+    /** Whether records of the files are kept, as far as is known. */
+    boolean isGuarded() {
+        return loader.guards().areGiven();
+    }
+
+    /** Whether somebody may keep records since, which this reader has not looked at. */
+    boolean mayHaveBegunRecords(Keyring used) {
+        return isGuarded() && !used.metadata().recorded() && isPast(used);
+    }
+
     /** What the metadata said when it was last seen. */
     Metadata metadata() {
         return now.keys.metadata();

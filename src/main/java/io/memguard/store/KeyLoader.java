@@ -17,10 +17,12 @@ import org.jspecify.annotations.Nullable;
 /** Opens the keys that the metadata names, and checks the metadata by them. Changes nothing. */
 final class KeyLoader {
     private final StoreLayout layout;
+    private final RollbackGuards guards;
     private volatile KeyProvider provider;
 
-    KeyLoader(StoreLayout layout, KeyProvider provider) {
+    KeyLoader(StoreLayout layout, KeyProvider provider, RollbackGuards guards) {
         this.layout = layout;
+        this.guards = guards;
         this.provider = provider;
     }
 
@@ -31,6 +33,10 @@ final class KeyLoader {
     /** From now on another has the key; the caller closes the one before. */
     void use(KeyProvider other) {
         provider = other;
+    }
+
+    RollbackGuards guards() {
+        return guards;
     }
 
     StoreContext context(Metadata metadata) {
@@ -52,7 +58,7 @@ final class KeyLoader {
      * @param known whose keys are used again where they are still the store's; null at the first opening
      */
     Keyring load(Metadata metadata, long epoch, @Nullable Keyring known) throws IOException {
-        Metadata tried = metadata;
+        Metadata tried = guards.newest(metadata, this, known == null);
         while (true) {
             try {
                 return loadOnce(tried, epoch, known);
@@ -61,7 +67,7 @@ final class KeyLoader {
                 if (now.isEmpty() || isSame(now.get(), tried)) {
                     throw e;
                 }
-                tried = now.get();
+                tried = guards.newest(now.get(), this, known == null);
             }
         }
     }

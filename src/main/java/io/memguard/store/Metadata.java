@@ -20,12 +20,19 @@ import java.util.stream.Stream;
  * The metadata file: lines of {@code key: value} in ASCII. The last line seals those above under the store key; a check of
  * the key alone stands before, so that a wrong key and a changed file are told apart.
  *
+ * @param recorded whether a token keeps records of the files, to detect roll-backs
  * @param next the key that the store goes over to, while it does
  * @param old a key that no file is under any more, and that its provider still has to forget
  */
 @SuppressWarnings("ArrayRecordComponent") // Never compared.
 record Metadata(
-        String storeId, KeyRecord keys, byte[] keyCheck, Optional<Next> next, Optional<KeyRecord> old, byte[] seal) {
+        String storeId,
+        KeyRecord keys,
+        byte[] keyCheck,
+        boolean recorded,
+        Optional<Next> next,
+        Optional<KeyRecord> old,
+        byte[] seal) {
     static final int FORMAT = 1;
 
     /** Larger files are not ours. */
@@ -34,6 +41,8 @@ record Metadata(
     private static final String FIRST_LINE = "memguard-store: " + FORMAT;
     private static final String NEXT = "next-";
     private static final String OLD = "old-";
+    private static final String RECORDS = "rollback-records";
+    private static final String REQUIRED = "required";
     private static final byte[] NONE = {};
 
     /** @param sealedKey the key itself under the current one; empty where it can't leave its token */
@@ -41,26 +50,31 @@ record Metadata(
     record Next(KeyRecord keys, byte[] keyCheck, byte[] sealedKey) {}
 
     static Metadata of(String storeId, KeyRecord keys, byte[] keyCheck) {
-        return new Metadata(storeId, keys, keyCheck, Optional.empty(), Optional.empty(), NONE);
+        return new Metadata(storeId, keys, keyCheck, false, Optional.empty(), Optional.empty(), NONE);
     }
 
     Metadata withSeal(byte[] made) {
-        return new Metadata(storeId, keys, keyCheck, next, old, made);
+        return new Metadata(storeId, keys, keyCheck, recorded, next, old, made);
     }
 
     /** On the way to another key. */
     Metadata withNext(Next other) {
-        return new Metadata(storeId, keys, keyCheck, Optional.of(other), old, NONE);
+        return new Metadata(storeId, keys, keyCheck, recorded, Optional.of(other), old, NONE);
     }
 
     /** Gone over to the next key. */
     Metadata arrived() {
         Next other = next.orElseThrow();
-        return new Metadata(storeId, other.keys(), other.keyCheck(), Optional.empty(), Optional.of(keys), NONE);
+        return new Metadata(
+                storeId, other.keys(), other.keyCheck(), recorded, Optional.empty(), Optional.of(keys), NONE);
     }
 
     Metadata withoutOld() {
-        return new Metadata(storeId, keys, keyCheck, next, Optional.empty(), NONE);
+        return new Metadata(storeId, keys, keyCheck, recorded, next, Optional.empty(), NONE);
+    }
+
+    Metadata withRecords(boolean kept) {
+        return new Metadata(storeId, keys, keyCheck, kept, next, old, NONE);
     }
 
     /** Of all keys that it names. */
@@ -77,6 +91,9 @@ record Metadata(
         lines.add("store-id: " + storeId);
         add(lines, "", keys);
         lines.add("key-check: " + base64(keyCheck));
+        if (recorded) {
+            lines.add(RECORDS + ": " + REQUIRED);
+        }
         next.ifPresent(other -> {
             add(lines, NEXT, other.keys());
             lines.add(NEXT + "key-check: " + base64(other.keyCheck()));
@@ -116,6 +133,7 @@ record Metadata(
                     field(fields, "store-id"),
                     record(fields, ""),
                     bytes(fields, "key-check"),
+                    REQUIRED.equals(fields.get(RECORDS)),
                     fields.containsKey(NEXT + "provider")
                             ? Optional.of(new Next(
                                     record(fields, NEXT),

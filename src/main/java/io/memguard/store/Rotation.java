@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 
@@ -24,6 +25,7 @@ public final class Rotation {
     /** So many files are replaced together; their locks are held for one wait for the disk. */
     private static final int GROUP = 32;
 
+    private static final byte[] ALREADY = {};
     private static final long MAX_FILE = Integer.MAX_VALUE - 8L;
 
     private final StoreDirectory directory;
@@ -106,7 +108,8 @@ public final class Rotation {
     private void publish(
             FileSeal seal, Metadata metadata, StoreKey current, @org.jspecify.annotations.Nullable StoreKey next)
             throws IOException {
-        Metadata written = Checks.write(seal, metadata, layout);
+        Metadata written =
+                Checks.write(seal, metadata, layout, keys.loader().guards().of(metadata));
         generations.raiseStore();
         keys.set(new Keyring(written, generations.ofStore(), current, next));
     }
@@ -145,6 +148,7 @@ public final class Rotation {
 
     private int sealAnew(List<String> group, Keyring now) throws IOException {
         var files = new ArrayList<DurableGroup.NewFile>();
+        var states = new LinkedHashMap<String, FileState>();
         int damaged = 0;
         for (String file : group) {
             Path path = layout.directory().resolve(file);
@@ -152,11 +156,40 @@ public final class Rotation {
             if (content.isPresent()) {
                 Optional<byte[]> anew = anew(now, file, FileSeal.decode(content.get()));
                 damaged += anew.isPresent() ? 0 : 1;
-                anew.filter(bytes -> bytes.length > 0).ifPresent(bytes -> files.add(file(path, file, bytes)));
+                byte[] bytes = anew.orElse(ALREADY);
+                if (bytes.length > 0) {
+                    files.add(file(path, file, bytes));
+                    if (StoreLayout.isValue(file)) {
+                        states.put(hash(file), FileState.of(bytes));
+                    }
+                }
             }
         }
+        RollbackGuard guard = keys.guard(now);
+        for (var value : states.entrySet()) {
+            requireRight(guard, value.getKey());
+            guard.expect(id(value.getKey()), value.getValue(), () -> FileState.of(layout.value(value.getKey())));
+        }
         replace(files);
+        for (var value : states.entrySet()) {
+            guard.settle(id(value.getKey()), value.getValue());
+        }
         return damaged;
+    }
+
+    /** What was put back must not become the newest state by being sealed anew. */
+    private void requireRight(RollbackGuard guard, String hash) throws IOException {
+        if (!guard.isOn()) {
+            return;
+        }
+        FileState actual = FileState.of(layout.value(hash));
+        if (!guard.allows(guard.right(id(hash), () -> actual), actual)) {
+            throw RollbackGuard.rolledBack("a file (mg_" + hash.substring(0, 8) + "….dat)");
+        }
+    }
+
+    private static byte[] id(String hash) {
+        return HexFormat.of().parseHex(hash);
     }
 
     private static DurableGroup.NewFile file(Path path, String file, byte[] content) {
@@ -188,7 +221,7 @@ public final class Rotation {
         if (keys.writing()
                 .<Boolean, RuntimeException>open(purpose, place, sealed, text -> true)
                 .authentic()) {
-            return Optional.of(new byte[0]);
+            return Optional.of(ALREADY);
         }
         var old = new FileSeal(keys.current(), store);
         return Optional.ofNullable(old.<byte[], RuntimeException>open(

@@ -67,6 +67,11 @@ public final class SecretStore implements AutoCloseable {
         return new Rotation(place, keys, locks, generations, totals);
     }
 
+    /** What begins, renews and ends the detection of roll-backs. */
+    public Recording recording() {
+        return new Recording(place, keys, locks, generations);
+    }
+
     /** What looks for damage in this store. */
     public Verification verification() {
         return new Verification(place, keys, locks);
@@ -117,11 +122,13 @@ public final class SecretStore implements AutoCloseable {
     public static final class NewValue {
         private final SecretName name;
         private final byte[] file;
+        private final FileState state;
         private final long epoch;
 
-        private NewValue(SecretName name, byte[] file, long epoch) {
+        private NewValue(SecretName name, byte[] sealed, long epoch) {
             this.name = name;
-            this.file = file;
+            this.file = FileSeal.encode(sealed);
+            this.state = FileState.of(sealed);
             this.epoch = epoch;
         }
 
@@ -131,6 +138,10 @@ public final class SecretStore implements AutoCloseable {
 
         byte[] file() {
             return file;
+        }
+
+        FileState state() {
+            return state;
         }
 
         /** The length of its file in bytes. */
@@ -143,7 +154,7 @@ public final class SecretStore implements AutoCloseable {
     public NewValue seal(SecretName name, MemorySegment value) {
         try (var lease = keys.get()) {
             byte[] sealed = lease.keys().writing().seal(FileSeal.Purpose.VALUE, name.hash(), value);
-            return new NewValue(name, FileSeal.encode(sealed), lease.keys().epoch());
+            return new NewValue(name, sealed, lease.keys().epoch());
         }
     }
 
@@ -167,7 +178,7 @@ public final class SecretStore implements AutoCloseable {
             return during(
                     ErrorCode.STORE_FAILED,
                     NOT_STORED,
-                    () -> writer.write(current.writing(), values, () -> {
+                    () -> writer.write(current.writing(), keys.guard(current), values, () -> {
                         keys.requireStill(current.epoch());
                         values.forEach(value -> keys.requireStill(value.epoch));
                     }));
@@ -194,36 +205,57 @@ public final class SecretStore implements AutoCloseable {
 
     /** Decrypts into protected memory, which the caller closes; nothing where there is no such secret. */
     public Optional<Loaded> read(SecretName name) {
-        record Found(Optional<SmallFile> file, long generation) {}
         return during(ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> {
             while (true) {
                 try (var tried = keys.known()) {
-                    // What is open stays as it is: writers put another file in its place.
-                    Found found = locks.locked(
-                            name.stripe(),
-                            () -> new Found(
-                                    SmallFile.open(layout.value(name.hex()), MAX_FILE),
-                                    generations.get(name.stripe())));
-                    if (found.file().isEmpty()) {
+                    RollbackGuard guard = keys.guard(tried.keys());
+                    Found found = locks.locked(name.stripe(), () -> find(name, guard));
+                    if (found.file().isEmpty() && guard.allows(found.right(), FileState.ABSENT)) {
                         return Optional.empty();
                     }
-                    var opened = open(tried.keys(), name, found.file().get());
-                    if (opened.isPresent()) {
+                    Optional<Scratch> opened =
+                            found.file().isEmpty() ? Optional.empty() : open(tried.keys(), name, found, guard);
+                    if (opened.isPresent() && !keys.mayHaveBegunRecords(tried.keys())) {
                         return Optional.of(new Loaded(opened.get(), found.generation()));
                     }
+                    opened.ifPresent(Scratch::close);
                     if (!keys.isPast(tried.keys())) {
-                        throw damaged(name);
+                        throw found.file().isEmpty() ? rolledBack(name) : damaged(name);
                     }
                 }
             }
         });
     }
 
-    private static Optional<Scratch> open(Keyring keys, SecretName name, SmallFile found) throws IOException {
-        try (var file = found;
+    /** @param right the state that the file should have, where the store is guarded */
+    private record Found(Optional<SmallFile> file, long generation, FileState right) {}
+
+    /** What is open stays as it is: writers put another file in its place. */
+    private Found find(SecretName name, RollbackGuard guard) throws IOException {
+        Path file = layout.value(name.hex());
+        FileState right = guard.isOn() ? guard.right(name.hash(), () -> FileState.of(file)) : FileState.ABSENT;
+        return new Found(SmallFile.open(file, MAX_FILE), generations.get(name.stripe()), right);
+    }
+
+    private Optional<Scratch> open(Keyring current, SecretName name, Found found, RollbackGuard guard)
+            throws IOException {
+        try (var file = found.file().orElseThrow();
                 var sealed = SealedText.read(file)) {
-            return keys.open(FileSeal.Purpose.VALUE, name.hash(), sealed.bytes());
+            var opened = current.open(FileSeal.Purpose.VALUE, name.hash(), sealed.bytes());
+            if (opened.isPresent() && !guard.allows(found.right(), FileState.of(sealed.bytes()))) {
+                opened.get().close();
+                if (!keys.isPast(current)) {
+                    throw rolledBack(name);
+                }
+                return Optional.empty();
+            }
+            return opened;
         }
+    }
+
+    private static MemGuardException rolledBack(SecretName name) {
+        return RollbackGuard.rolledBack(
+                "the file of this secret (mg_" + name.hex().substring(0, 8) + "….dat)");
     }
 
     private static MemGuardException damaged(SecretName name) {
@@ -239,20 +271,56 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.CONTAINS_FAILED,
                 "it can't be seen whether the secret is there",
-                () -> place.use(() -> {
-                    Path file = layout.value(name.hex());
-                    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
-                    if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
-                        throw new IOException("no access to " + layout.name());
-                    }
-                    locks.requirePresent();
-                    return there;
-                }));
+                () -> keys.isGuarded()
+                        ? containsByRecord(name)
+                        : place.use(() -> {
+                            boolean there = isThere(name);
+                            locks.requirePresent();
+                            return there;
+                        }));
+    }
+
+    private boolean isThere(SecretName name) throws IOException {
+        Path file = layout.value(name.hex());
+        boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+        if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException("no access to " + layout.name());
+        }
+        return there;
+    }
+
+    private boolean containsByRecord(SecretName name) throws IOException {
+        while (true) {
+            try (var tried = keys.get()) {
+                RollbackGuard guard = keys.guard(tried.keys());
+                record Look(boolean there, boolean right) {}
+                Look look = locks.locked(name.stripe(), () -> {
+                    boolean there = isThere(name);
+                    FileState right = guard.right(name.hash(), () -> FileState.of(layout.value(name.hex())));
+                    return new Look(there, there != right.equals(FileState.ABSENT));
+                });
+                if (look.right() || !guard.isOn()) {
+                    return look.there();
+                }
+                if (!keys.isPast(tried.keys())) {
+                    throw rolledBack(name);
+                }
+            }
+        }
     }
 
     /** Deletes durably; false where there was nothing. */
     public boolean delete(SecretName name) {
-        return during(ErrorCode.DELETE_FAILED, "the secret could not be deleted", () -> writer.delete(name));
+        return during(ErrorCode.DELETE_FAILED, "the secret could not be deleted", () -> {
+            while (true) {
+                try (var lease = keys.known()) {
+                    Keyring current = lease.keys();
+                    return writer.delete(name, keys.guard(current), () -> keys.requireStill(current.epoch()));
+                } catch (KeyChangedException e) {
+                    keys.update(); // Somebody may keep records by now.
+                }
+            }
+        });
     }
 
     /**
@@ -344,7 +412,10 @@ public final class SecretStore implements AutoCloseable {
                 ErrorCode.CLEANUP_FAILED,
                 "not everything could be removed",
                 () -> locks.lockedWhole(() -> {
-                    keys.update();
+                    RollbackGuard guard;
+                    try (var lease = keys.get()) {
+                        guard = keys.guard(lease.keys());
+                    }
                     generations.raiseAll();
                     totals.forget();
                     long values = removeFiles(StoreLayout::isValue);
@@ -358,6 +429,7 @@ public final class SecretStore implements AutoCloseable {
                         keys.erase(); // Also now: without the metadata nobody can open the store to get this far again.
                     }
                     Posix.syncDirectory(layout.directory());
+                    guard.forgetAll();
                     return values;
                 }));
     }
@@ -399,6 +471,7 @@ public final class SecretStore implements AutoCloseable {
     public void close() {
         locks.close();
         keys.close();
+        keys.loader().guards().close();
         place.close();
     }
 }

@@ -6,6 +6,7 @@ import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
+import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Opens or makes a store. A failed opening changes nothing on disk; a key is made only where there is no data. */
 public final class StoreOpener {
@@ -21,10 +23,10 @@ public final class StoreOpener {
     private final StoreLayout layout;
     private final KeyLoader loader;
 
-    private StoreOpener(StoreDirectory directory, KeyProvider provider) {
+    private StoreOpener(StoreDirectory directory, KeyProvider provider, RollbackGuards guards) {
         this.directory = directory;
         this.layout = directory.layout();
-        this.loader = new KeyLoader(layout, provider);
+        this.loader = new KeyLoader(layout, provider, guards);
     }
 
     /** What the metadata in a directory says; nothing where there is none. */
@@ -47,11 +49,35 @@ public final class StoreOpener {
         }
     }
 
-    /** Opens the store in {@code parent/memguard_secure}. */
+    /** Opens the store in {@code parent/memguard_secure}, without records. */
     public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
+        return open(parent, mode, provider, null, false);
+    }
+
+    /**
+     * Opens the store in {@code parent/memguard_secure}.
+     *
+     * @param records to detect roll-backs by; closed with the store, or here where it can't be opened
+     * @param accepting whether what lies there is opened even if it is not the newest state, to be accepted as such
+     */
+    public static SecretStore open(
+            Path parent, OpenMode mode, KeyProvider provider, @Nullable TrustedRecords records, boolean accepting) {
+        var guards = new RollbackGuards(records);
+        if (accepting) {
+            guards.beginAcceptance();
+        }
+        try {
+            return open(parent, mode, provider, guards);
+        } catch (Throwable failure) {
+            guards.close();
+            throw failure;
+        }
+    }
+
+    private static SecretStore open(Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards) {
         Path place = parent.toAbsolutePath().normalize();
         try {
-            Optional<SecretStore> existing = openExisting(place, mode, provider);
+            Optional<SecretStore> existing = openExisting(place, mode, provider, guards);
             if (existing.isPresent()) {
                 return existing.get();
             }
@@ -60,28 +86,29 @@ public final class StoreOpener {
                         ErrorCode.INVALID_ARGUMENTS,
                         "there is no store in " + place + "; make one with 'memguard init'");
             }
-            return create(place, mode, provider);
+            return create(place, mode, provider, guards);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         }
     }
 
-    private static Optional<SecretStore> openExisting(Path parent, OpenMode mode, KeyProvider provider)
-            throws IOException {
+    private static Optional<SecretStore> openExisting(
+            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards) throws IOException {
         Optional<StoreDirectory> directory = StoreDirectory.open(parent);
         return directory.isEmpty()
                 ? Optional.empty()
-                : inside(directory.get(), provider, opener -> opener.openExisting(parent, mode));
+                : inside(directory.get(), provider, guards, opener -> opener.openExisting(parent, mode));
     }
 
-    private static SecretStore create(Path parent, OpenMode mode, KeyProvider provider) throws IOException {
+    private static SecretStore create(Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards)
+            throws IOException {
         StoreDirectory directory;
         try {
             directory = StoreDirectory.create(parent);
         } catch (IOException e) {
             throw notMade(parent, e);
         }
-        return inside(directory, provider, opener -> Optional.of(opener.createOrOpen(parent, mode)))
+        return inside(directory, provider, guards, opener -> Optional.of(opener.createOrOpen(parent, mode)))
                 .orElseThrow();
     }
 
@@ -95,11 +122,11 @@ public final class StoreOpener {
     }
 
     /** The store takes the directory over; without one it is closed. */
-    private static Optional<SecretStore> inside(StoreDirectory directory, KeyProvider provider, Opening opening)
-            throws IOException {
+    private static Optional<SecretStore> inside(
+            StoreDirectory directory, KeyProvider provider, RollbackGuards guards, Opening opening) throws IOException {
         Optional<SecretStore> store = Optional.empty();
         try {
-            store = opening.open(new StoreOpener(directory, provider));
+            store = opening.open(new StoreOpener(directory, provider, guards));
             return store;
         } finally {
             if (store.isEmpty()) {
@@ -167,8 +194,10 @@ public final class StoreOpener {
         var made = provider.create(context);
         try {
             var seal = new FileSeal(made.key(), storeId);
-            var metadata = Metadata.of(storeId, made.record(), Checks.ofKey(seal));
-            return new Made(Checks.write(seal, metadata, layout), made.key());
+            var guards = loader.guards();
+            var metadata =
+                    Metadata.of(storeId, made.record(), Checks.ofKey(seal)).withRecords(guards.areGiven());
+            return new Made(Checks.write(seal, metadata, layout, guards.of(metadata)), made.key());
         } catch (Throwable failure) {
             made.key().close();
             provider.erase(context, made.record());

@@ -31,7 +31,8 @@ final class ValueWriter {
      * @param before runs under the locks, and may refuse by an exception
      * @throws IOException where nothing was changed, or where it is not known what is durable
      */
-    SecretStore.Written write(FileSeal seal, List<SecretStore.NewValue> values, Runnable before) throws IOException {
+    SecretStore.Written write(FileSeal seal, RollbackGuard guard, List<SecretStore.NewValue> values, Runnable before)
+            throws IOException {
         int[] stripes = values.stream()
                 .mapToInt(value -> value.name().stripe())
                 .sorted()
@@ -40,20 +41,34 @@ final class ValueWriter {
         return locks.locked(stripes, () -> {
             before.run();
             return counted(
-                    stripes, values.stream().map(SecretStore.NewValue::name).toList(), () -> replace(seal, values));
+                    stripes,
+                    values.stream().map(SecretStore.NewValue::name).toList(),
+                    () -> replace(seal, guard, values));
         });
     }
 
-    /** Deletes a value, then its name; false where there was none. */
-    boolean delete(SecretName name) throws IOException {
+    /**
+     * Deletes a value, then its name; false where there was none.
+     *
+     * @param before as by {@link #write}
+     */
+    boolean delete(SecretName name, RollbackGuard guard, Runnable before) throws IOException {
         return locks.locked(name.stripe(), () -> {
+            before.run();
+            guard.expect(name.hash(), FileState.ABSENT, () -> state(name));
             generations.raise(name.stripe());
-            return counted(new int[] {name.stripe()}, List.of(name), () -> {
+            boolean found = counted(new int[] {name.stripe()}, List.of(name), () -> {
                 boolean deleted = DurableFile.delete(layout.value(name.hex()));
                 DurableFile.delete(layout.name(name.hex()));
                 return deleted;
             });
+            guard.settle(name.hash(), FileState.ABSENT);
+            return found;
         });
+    }
+
+    private FileState state(SecretName name) throws IOException {
+        return FileState.of(layout.value(name.hex()));
     }
 
     /** Counts what a change of these values does to the totals, also where it fails. */
@@ -81,20 +96,24 @@ final class ValueWriter {
                 .toArray();
     }
 
-    private SecretStore.Written replace(FileSeal seal, List<SecretStore.NewValue> values) throws IOException {
+    private SecretStore.Written replace(FileSeal seal, RollbackGuard guard, List<SecretStore.NewValue> values)
+            throws IOException {
         List<DurableGroup.NewFile> files = newNames(seal, values);
         int names = files.size();
         for (var value : values) {
             files.add(file(layout.value(value.name().hex()), value.name(), value.file()));
         }
         try (var group = DurableGroup.prepare(layout.directory(), files)) {
+            for (var value : values) {
+                guard.expect(value.name().hash(), value.state(), () -> state(value.name()));
+            }
             for (int i = 0; i < names; i++) {
                 group.publishNext();
             }
             if (names > 0) {
                 group.sync(); // A value is never without its name.
             }
-            return publish(group, values);
+            return publish(group, guard, values);
         }
     }
 
@@ -115,7 +134,8 @@ final class ValueWriter {
         return new DurableGroup.NewFile(target, content, StoreLayout.temporaryPrefix(name.stripe()));
     }
 
-    private SecretStore.Written publish(DurableGroup group, List<SecretStore.NewValue> values) throws IOException {
+    private SecretStore.Written publish(DurableGroup group, RollbackGuard guard, List<SecretStore.NewValue> values)
+            throws IOException {
         int published = 0;
         Optional<IOException> failure = Optional.empty();
         try {
@@ -135,11 +155,26 @@ final class ValueWriter {
                     "the value is in place, but may be the one before again after a power cut; store it again",
                     e);
         }
+        settle(guard, values.subList(0, published));
         // Read after the last raise: two of the names may share a stripe.
         return new SecretStore.Written(
                 values.subList(0, published).stream()
                         .map(value -> generations.get(value.name().stripe()))
                         .toList(),
                 failure);
+    }
+
+    /** Only now the values before can't be put back any more. */
+    private static void settle(RollbackGuard guard, List<SecretStore.NewValue> durable) {
+        try {
+            for (var value : durable) {
+                guard.settle(value.name().hash(), value.state());
+            }
+        } catch (IOException e) {
+            throw StoreErrors.failed(
+                    ErrorCode.STORE_FAILED,
+                    "the value is stored, but its record in the token still allows the one before; store it again",
+                    e);
+        }
     }
 }

@@ -16,8 +16,9 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeSet;
 
-/** Opens every file of a store, while other processes read and write. Changes nothing; plaintext lies in windows only. */
+/** Opens every file of a store, while other processes read and write. Changes no file; plaintext lies in windows only. */
 public final class Verification {
     private final StoreDirectory directory;
     private final StoreLayout layout;
@@ -37,9 +38,11 @@ public final class Verification {
      * @param files that were opened: values and names
      * @param damaged whose content is not what was stored, or can't be read
      * @param nameless values whose name is missing, so that {@code list} leaves them out
+     * @param rolledBack that are not in the state that was recorded last, or are missing; of a store that keeps records
      * @param exposed that others than the owner may read or write, as far as the folder lets them
      */
-    public record Result(long files, List<String> damaged, List<String> nameless, List<String> exposed) {}
+    public record Result(
+            long files, List<String> damaged, List<String> nameless, List<String> rolledBack, List<String> exposed) {}
 
     /** Whether random bytes sealed under the store's key come back. */
     public boolean roundTrip() {
@@ -63,16 +66,45 @@ public final class Verification {
         try {
             List<String> files = directory.list(name -> StoreLayout.hex(name).isPresent());
             files.sort(null); // A value and its name lie beside each other.
-            var result = new Result(files.size(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+            var result = new Result(
+                    files.size(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
             progress.at(0, files.size());
             for (int i = 0; i < files.size(); i++) {
                 look(files.get(i), result);
                 progress.at(i + 1, files.size());
             }
+            result.rolledBack().addAll(rolledBack(files));
             return result;
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be verified", e);
         }
+    }
+
+    /** By its records: of the files that were there, and of those that should be. */
+    private List<String> rolledBack(List<String> files) throws IOException {
+        var wrong = new ArrayList<String>();
+        try (var lease = keys.get()) {
+            RollbackGuard guard = keys.guard(lease.keys());
+            if (guard.isOn()) {
+                var hashes = new TreeSet<>(guard.hashes());
+                files.stream()
+                        .filter(StoreLayout::isValue)
+                        .map(file -> StoreLayout.hex(file).orElseThrow())
+                        .forEach(hashes::add);
+                for (String hash : hashes) {
+                    Path file = layout.value(hash);
+                    boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
+                        var actual = FileState.of(file);
+                        return guard.right(HexFormat.of().parseHex(hash), () -> actual)
+                                .equals(actual);
+                    });
+                    if (!right) {
+                        wrong.add(String.valueOf(file.getFileName()));
+                    }
+                }
+            }
+        }
+        return wrong;
     }
 
     private void look(String file, Result result) {

@@ -25,7 +25,8 @@ public final class CommandLineFuzzer {
     private static final String DIR = "%DIR%";
     private static final int CLOSED = 74;
     private static final Set<Integer> STATUSES = Set.of(0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, CLOSED);
-    private static final Set<String> WRITING = Set.of("store", "delete", "cleanup", "rotate", "rekey", "import");
+    private static final Set<String> WRITING =
+            Set.of("store", "delete", "cleanup", "rotate", "rekey", "records", "import");
     private static final Path HERE = Path.of("").toAbsolutePath();
     private static final Path STORE = HERE.resolveSibling("store");
     private static final List<String> NAMES = List.of("a", "b");

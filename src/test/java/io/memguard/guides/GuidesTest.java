@@ -34,7 +34,7 @@ class GuidesTest {
             "BUILDING.md sh 1", "needs a jextract; jextract/check.sh compares what it made",
             "INTEGRATION.md java 4", "connects to a PostgreSQL server; the adapter's test does so with a real one",
             "docs/HARDWARE.md sh 3", "asks for the PIN at a terminal, and for the vendor's module",
-            "docs/HARDWARE.md sh 4", "installs a TPM's packages and asks for its PINs; SoftTpm runs these tools",
+            "docs/HARDWARE.md sh 5", "installs a TPM's packages and asks for its PINs; SoftTpm runs these tools",
             "docs/SECURITY.md sh 1", "dumps a dozen JVMs, for minutes; the tests of prove run it");
 
     private static final String IMPORTS = """

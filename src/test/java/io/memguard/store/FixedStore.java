@@ -41,7 +41,7 @@ final class FixedStore {
         Path parent = Files.createTempDirectory("fixed");
         var layout = StoreLayout.in(parent);
         StoreDirectory.create(parent).close();
-        Checks.write(seal(1), metadata(), layout);
+        Checks.write(seal(1), metadata(), layout, RollbackGuard.OFF);
         var store = StoreOpener.open(parent, OpenMode.EXISTING, new FixedKeys(1));
         for (String name : Set.of(NAME, OTHER)) {
             try (var value = Secrets.text(VALUE)) {
@@ -67,7 +67,7 @@ final class FixedStore {
     }
 
     KeyLoader loader() {
-        return new KeyLoader(layout, new FixedKeys(1));
+        return new KeyLoader(layout, new FixedKeys(1), new RollbackGuards(null));
     }
 
     /** Under the key of a number; lives as long as the process. */

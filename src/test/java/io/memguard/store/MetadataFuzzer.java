@@ -50,7 +50,8 @@ public final class MetadataFuzzer {
 
     private static void openSealed(Metadata read) {
         var check = Checks.ofKey(FixedStore.seal(1));
-        var own = new Metadata(FixedStore.ID, read.keys(), check, read.next(), read.old(), read.seal());
+        var own =
+                new Metadata(FixedStore.ID, read.keys(), check, read.recorded(), read.next(), read.old(), read.seal());
         try {
             open(FixedStore.resealed(FixedStore.seal(1), own));
         } catch (MemGuardException e) {

@@ -192,6 +192,24 @@ final class Cryptoki {
         }
     }
 
+    long createObject(long session, Template template) {
+        var function = function("C_CreateObject", _CK_FUNCTION_LIST.C_CreateObject(functions));
+        try (var arena = Arena.ofConfined()) {
+            var object = arena.allocate(ValueLayout.JAVA_LONG);
+            check(
+                    "C_CreateObject",
+                    CK_C_CreateObject.invoke(function, session, template.array(), template.count(), object));
+            return object.get(ValueLayout.JAVA_LONG, 0);
+        }
+    }
+
+    void setAttributes(long session, long object, Template template) {
+        var function = function("C_SetAttributeValue", _CK_FUNCTION_LIST.C_SetAttributeValue(functions));
+        check(
+                "C_SetAttributeValue",
+                CK_C_SetAttributeValue.invoke(function, session, object, template.array(), template.count()));
+    }
+
     void destroyObject(long session, long object) {
         var function = function("C_DestroyObject", _CK_FUNCTION_LIST.C_DestroyObject(functions));
         check("C_DestroyObject", CK_C_DestroyObject.invoke(function, session, object));

@@ -1,0 +1,106 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.Progress;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.HexFormat;
+
+/**
+ * Begins, renews and ends the records by which roll-backs of a store are detected. Nobody else reads or writes meanwhile; killed
+ * anywhere, it is run again.
+ */
+public final class Recording {
+    private final StoreDirectory directory;
+    private final StoreLayout layout;
+    private final CurrentKeys keys;
+    private final StoreLocks locks;
+    private final Generations generations;
+
+    Recording(StoreDirectory directory, CurrentKeys keys, StoreLocks locks, Generations generations) {
+        this.directory = directory;
+        this.layout = directory.layout();
+        this.keys = keys;
+        this.locks = locks;
+        this.generations = generations;
+    }
+
+    /**
+     * Takes the present state of all files as the right one.
+     *
+     * @return how many secrets were recorded otherwise before: changed, missing or put back
+     */
+    public long accept(Progress progress) {
+        var guards = keys.loader().guards();
+        try {
+            return locks.lockedWhole(() -> {
+                try (var lease = keys.get()) {
+                    return accept(
+                            lease.keys(),
+                            guards.beginning(lease.keys().metadata().storeId()),
+                            progress);
+                }
+            });
+        } catch (IOException e) {
+            throw StoreErrors.failed(
+                    ErrorCode.STORE_FAILED,
+                    "the state of the files could not be recorded; nothing is lost, try again",
+                    e);
+        } finally {
+            guards.endAcceptance();
+        }
+    }
+
+    private long accept(Keyring now, RollbackGuard guard, Progress progress) throws IOException {
+        boolean renewed = !guard.metadata().isEmpty();
+        var before = new HashSet<>(guard.hashes());
+        var files = directory.list(StoreLayout::isValue);
+        long different = 0;
+        int done = 0;
+        progress.at(0, files.size());
+        for (String file : files) {
+            String hash = StoreLayout.hex(file).orElseThrow();
+            byte[] id = HexFormat.of().parseHex(hash);
+            var actual = FileState.of(layout.value(hash));
+            boolean same = before.remove(hash) && guard.right(id, () -> actual).equals(actual);
+            if (!same) {
+                different++;
+                guard.settle(id, actual);
+            }
+            progress.at(++done, files.size());
+        }
+        different += before.size();
+        for (String hash : before) {
+            guard.settle(HexFormat.of().parseHex(hash), FileState.ABSENT);
+        }
+        publish(now, true, guard);
+        return renewed ? different : 0;
+    }
+
+    /** Ends the detection and removes the records. */
+    public void end() {
+        try {
+            locks.lockedWhole(() -> {
+                try (var lease = keys.get()) {
+                    RollbackGuard guard = keys.guard(lease.keys());
+                    if (guard.isOn()) {
+                        publish(lease.keys(), false, guard);
+                        guard.forgetAll();
+                    }
+                }
+                return true;
+            });
+        } catch (IOException e) {
+            throw StoreErrors.failed(
+                    ErrorCode.STORE_FAILED, "the records could not be ended; nothing is lost, try again", e);
+        }
+    }
+
+    /** All other processes read the metadata again. */
+    private void publish(Keyring now, boolean recorded, RollbackGuard guard) throws IOException {
+        var seal = new FileSeal(now.current(), now.metadata().storeId());
+        Metadata written = Checks.write(seal, now.metadata().withRecords(recorded), layout, guard);
+        generations.raiseStore();
+        keys.set(new Keyring(written, generations.ofStore(), now.current(), now.next()));
+    }
+}

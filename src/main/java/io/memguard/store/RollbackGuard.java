@@ -1,0 +1,164 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.keys.TrustedRecords;
+import java.io.IOException;
+import java.util.HexFormat;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Knows, by records out of the directory's reach, which state of each file is the current one. A change allows the next state
+ * beside the present one first, and it alone when it is durable: so whatever a crash leaves is allowed, and what was
+ * acknowledged can't be taken back. To be used under the lock of the file.
+ */
+final class RollbackGuard {
+    /** The id of the metadata's record; no name has this hash. */
+    private static final byte[] METADATA = new byte[TrustedRecords.ID_SIZE];
+
+    /** Of a store without records: allows everything. */
+    static final RollbackGuard OFF = new RollbackGuard(null, "");
+
+    private final @Nullable TrustedRecords records;
+    private final String storeId;
+
+    RollbackGuard(@Nullable TrustedRecords records, String storeId) {
+        this.records = records;
+        this.storeId = storeId;
+    }
+
+    boolean isOn() {
+        return records != null;
+    }
+
+    /** Looks at the file itself. */
+    @FunctionalInterface
+    interface Actual {
+        FileState get() throws IOException;
+    }
+
+    /** Before a change: also the next state is right from now on. */
+    void expect(byte[] id, FileState next, Actual actual) throws IOException {
+        if (records != null) {
+            put(id, List.of(present(id, actual), next));
+        }
+    }
+
+    /** After a change is durable: this state alone is right. */
+    void settle(byte[] id, FileState now) throws IOException {
+        if (records != null) {
+            put(id, List.of(now));
+        }
+    }
+
+    /** Whether a state is the right one. */
+    boolean allows(FileState right, FileState actual) {
+        return records == null || right.equals(actual);
+    }
+
+    /** The one state that is right; whoever was killed while he changed the file has left the one that lies there. */
+    FileState right(byte[] id, Actual actual) throws IOException {
+        if (records == null) {
+            return actual.get();
+        }
+        FileState present = present(id, actual);
+        if (allowed(id).size() > 1) {
+            settle(id, present);
+        }
+        return present;
+    }
+
+    private FileState present(byte[] id, Actual actual) throws IOException {
+        List<FileState> allowed = allowed(id);
+        if (allowed.size() == 1) {
+            return allowed.getFirst();
+        }
+        FileState now = actual.get();
+        return allowed.contains(now) ? now : allowed.getFirst(); // One that was put back stays wrong.
+    }
+
+    void expectMetadata(FileState next, Actual actual) throws IOException {
+        expect(METADATA, next, actual);
+    }
+
+    void settleMetadata(FileState now) throws IOException {
+        settle(METADATA, now);
+    }
+
+    /** What the record of the metadata allows; nothing where there is no record. Errors are those of the token. */
+    List<FileState> metadata() {
+        return records == null
+                ? List.of()
+                : records.get(storeId, METADATA).map(FileState::ofBytes).orElse(List.of());
+    }
+
+    /** The hashes of all names that have a record. */
+    List<String> hashes() throws IOException {
+        var from = records;
+        return from == null
+                ? List.of()
+                : during(() -> from.ids(storeId)).stream()
+                        .map(HexFormat.of()::formatHex)
+                        .filter(hash -> !hash.equals(HexFormat.of().formatHex(METADATA)))
+                        .toList();
+    }
+
+    /** Removes all records: those of the secrets first, so that a crash leaves a store that is still guarded. */
+    void forgetAll() throws IOException {
+        var from = records;
+        if (from != null) {
+            for (String hash : hashes()) {
+                during(() -> {
+                    from.remove(storeId, HexFormat.of().parseHex(hash));
+                    return true;
+                });
+            }
+            during(() -> {
+                from.remove(storeId, METADATA);
+                return true;
+            });
+        }
+    }
+
+    private List<FileState> allowed(byte[] id) throws IOException {
+        List<FileState> known = known(id);
+        return known.isEmpty() ? List.of(FileState.ABSENT) : known;
+    }
+
+    private List<FileState> known(byte[] id) throws IOException {
+        var from = java.util.Objects.requireNonNull(records);
+        return during(() -> from.get(storeId, id)).map(FileState::ofBytes).orElse(List.of());
+    }
+
+    private void put(byte[] id, List<FileState> states) throws IOException {
+        var to = java.util.Objects.requireNonNull(records);
+        boolean absent = states.equals(List.of(FileState.ABSENT));
+        during(() -> {
+            if (absent) {
+                to.remove(storeId, id);
+            } else {
+                to.put(storeId, id, FileState.toBytes(states.stream().distinct().toList()));
+            }
+            return true;
+        });
+    }
+
+    /** So that the error gets the code of what was tried. */
+    private static <T> T during(java.util.function.Supplier<T> call) throws IOException {
+        try {
+            return call.get();
+        } catch (MemGuardException e) {
+            throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    static MemGuardException rolledBack(String what) {
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                what
+                        + " is not what was stored last, by its record in the token: an older state was put back, or it was"
+                        + " removed; restore the newest state, store the value again, or, if this is a backup that you"
+                        + " restored yourself, accept it (memguard records accept)");
+    }
+}

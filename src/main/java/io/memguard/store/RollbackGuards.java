@@ -1,0 +1,104 @@
+package io.memguard.store;
+
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.keys.TrustedRecords;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/** The guard that a store's metadata ask for, by the records that its user gave. Owns the records. Thread-safe. */
+final class RollbackGuards implements AutoCloseable {
+    private static final int ATTEMPTS = 20;
+    private static final long PAUSE = 10_000_000; // ns
+
+    private final @Nullable TrustedRecords records;
+    private volatile boolean accepting;
+
+    RollbackGuards(@Nullable TrustedRecords records) {
+        this.records = records;
+    }
+
+    boolean areGiven() {
+        return records != null;
+    }
+
+    /** @throws MemGuardException SECURITY_ERROR where the store keeps records and none are given here */
+    RollbackGuard of(Metadata metadata) {
+        if (!metadata.recorded()) {
+            return RollbackGuard.OFF;
+        }
+        if (records == null) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    "this store keeps records of its files in a token, to detect roll-backs; say in which one"
+                            + " (--records pkcs11:..., MEMGUARD_RECORDS, or detectRollback)");
+        }
+        return new RollbackGuard(records, metadata.storeId());
+    }
+
+    /** For a store that begins to keep records. */
+    RollbackGuard beginning(String storeId) {
+        return new RollbackGuard(java.util.Objects.requireNonNull(records), storeId);
+    }
+
+    /** From now on the present state is taken as the right one, until {@link #endAcceptance}. */
+    void beginAcceptance() {
+        accepting = true;
+    }
+
+    void endAcceptance() {
+        accepting = false;
+    }
+
+    /**
+     * The metadata that lie there, once they are what the record allows: whoever changes them may be at it.
+     *
+     * @param opening whether the token must have a record; a store that is open may have ended the detection since
+     * @throws MemGuardException SECURITY_ERROR where they are not the newest, or the token has no record of the store
+     */
+    Metadata newest(Metadata read, KeyLoader loader, boolean opening) throws IOException {
+        RollbackGuard asked = accepting ? RollbackGuard.OFF : of(read);
+        if (records == null || accepting) {
+            return read;
+        }
+        Metadata metadata = read;
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            List<FileState> allowed = beginning(metadata.storeId()).metadata();
+            if (allowed.isEmpty()) {
+                if (opening || asked.isOn()) {
+                    throw unknown(asked);
+                }
+                return metadata;
+            }
+            if (allowed.contains(FileState.of(metadata.seal()))) {
+                return metadata;
+            }
+            LockSupport.parkNanos(PAUSE);
+            var now = loader.metadata();
+            if (now.isEmpty()) {
+                return metadata; // Removed: whoever opens the keys says so.
+            }
+            metadata = now.get();
+        }
+        throw RollbackGuard.rolledBack("the store's metadata file");
+    }
+
+    private static MemGuardException unknown(RollbackGuard asked) {
+        return new MemGuardException(
+                ErrorCode.SECURITY_ERROR,
+                "the token has no record of this store: "
+                        + (asked.isOn()
+                                ? "it is not the right token, or it was initialized again"
+                                : "the store keeps none, or another one was put in its place")
+                        + "; name the right token, or begin with what lies there now (memguard records accept)");
+    }
+
+    @Override
+    public void close() {
+        if (records != null) {
+            records.close();
+        }
+    }
+}
