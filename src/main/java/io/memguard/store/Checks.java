@@ -3,6 +3,7 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.os.DurableFile;
+import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -40,9 +41,11 @@ final class Checks {
     }
 
     private static FileState present(StoreLayout layout) throws IOException {
-        return SmallFile.read(layout.metadata(), Metadata.MAX_SIZE)
+        FileState state = SmallFile.read(layout.metadata(), Metadata.MAX_SIZE)
                 .map(content -> FileState.of(Metadata.parse(content).seal()))
                 .orElse(FileState.ABSENT);
+        Posix.syncDirectory(layout.directory()); // As FileState.durable.
+        return state;
     }
 
     static void verify(FileSeal seal, Metadata metadata) {

@@ -1,5 +1,6 @@
 package io.memguard.store;
 
+import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -49,6 +50,13 @@ record FileState(String hex) {
         } catch (SmallFile.StrangeFileException e) {
             return DAMAGED;
         }
+    }
+
+    /** The same, and durable: whoever put it there may have been killed before he made it so. */
+    static FileState durable(StoreLayout layout, Path file) throws IOException {
+        FileState state = of(file);
+        Posix.syncDirectory(layout.directory());
+        return state;
     }
 
     /** One after the other; docs/FORMAT.md. */

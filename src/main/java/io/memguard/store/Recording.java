@@ -2,6 +2,7 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.Progress;
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -54,6 +55,7 @@ public final class Recording {
     private long accept(Keyring now, RollbackGuard guard, Progress progress) throws IOException {
         boolean renewed = !guard.metadata().isEmpty();
         var before = new HashSet<>(guard.hashes());
+        Posix.syncDirectory(layout.directory()); // What is accepted must not be another state after a power cut.
         var files = directory.list(StoreLayout::isValue);
         long different = 0;
         int done = 0;
@@ -79,13 +81,17 @@ public final class Recording {
 
     /** Ends the detection and removes the records. */
     public void end() {
+        var guards = keys.loader().guards();
         try {
             locks.lockedWhole(() -> {
                 try (var lease = keys.get()) {
-                    RollbackGuard guard = keys.guard(lease.keys());
-                    if (guard.isOn()) {
-                        publish(lease.keys(), false, guard);
-                        guard.forgetAll();
+                    Keyring now = lease.keys();
+                    if (keys.guard(now).isOn()) {
+                        publish(now, false, keys.guard(now));
+                    }
+                    // Also what was left when this was killed, or failed, right here before.
+                    if (guards.areGiven()) {
+                        guards.beginning(now.metadata().storeId()).forgetAll();
                     }
                 }
                 return true;

@@ -32,7 +32,10 @@ final class RollbackGuard {
         return records != null;
     }
 
-    /** Looks at the file itself. */
+    /**
+     * Looks at the file itself, and makes durable what it sees: whoever was killed may not have, and a power cut must not
+     * bring back what is not allowed any more. Called only where several states are allowed.
+     */
     @FunctionalInterface
     interface Actual {
         FileState get() throws IOException;
@@ -41,7 +44,7 @@ final class RollbackGuard {
     /** Before a change: also the next state is right from now on. */
     void expect(byte[] id, FileState next, Actual actual) throws IOException {
         if (records != null) {
-            put(id, List.of(present(id, actual), next));
+            put(id, List.of(present(allowed(id), actual), next));
         }
     }
 
@@ -60,17 +63,17 @@ final class RollbackGuard {
     /** The one state that is right; whoever was killed while he changed the file has left the one that lies there. */
     FileState right(byte[] id, Actual actual) throws IOException {
         if (records == null) {
-            return actual.get();
+            throw new IllegalStateException("not guarded");
         }
-        FileState present = present(id, actual);
-        if (allowed(id).size() > 1) {
+        List<FileState> allowed = allowed(id);
+        FileState present = present(allowed, actual);
+        if (allowed.size() > 1) {
             settle(id, present);
         }
         return present;
     }
 
-    private FileState present(byte[] id, Actual actual) throws IOException {
-        List<FileState> allowed = allowed(id);
+    private static FileState present(List<FileState> allowed, Actual actual) throws IOException {
         if (allowed.size() == 1) {
             return allowed.getFirst();
         }

@@ -168,7 +168,10 @@ public final class Rotation {
         RollbackGuard guard = keys.guard(now);
         for (var value : states.entrySet()) {
             requireRight(guard, value.getKey());
-            guard.expect(id(value.getKey()), value.getValue(), () -> FileState.of(layout.value(value.getKey())));
+            guard.expect(
+                    id(value.getKey()),
+                    value.getValue(),
+                    () -> FileState.durable(layout, layout.value(value.getKey())));
         }
         replace(files);
         for (var value : states.entrySet()) {
@@ -182,8 +185,8 @@ public final class Rotation {
         if (!guard.isOn()) {
             return;
         }
-        FileState actual = FileState.of(layout.value(hash));
-        if (!guard.allows(guard.right(id(hash), () -> actual), actual)) {
+        Path file = layout.value(hash);
+        if (!guard.allows(guard.right(id(hash), () -> FileState.durable(layout, file)), FileState.of(file))) {
             throw RollbackGuard.rolledBack("a file (mg_" + hash.substring(0, 8) + "….dat)");
         }
     }

@@ -233,7 +233,8 @@ public final class SecretStore implements AutoCloseable {
     /** What is open stays as it is: writers put another file in its place. */
     private Found find(SecretName name, RollbackGuard guard) throws IOException {
         Path file = layout.value(name.hex());
-        FileState right = guard.isOn() ? guard.right(name.hash(), () -> FileState.of(file)) : FileState.ABSENT;
+        FileState right =
+                guard.isOn() ? guard.right(name.hash(), () -> FileState.durable(layout, file)) : FileState.ABSENT;
         return new Found(SmallFile.open(file, MAX_FILE), generations.get(name.stripe()), right);
     }
 
@@ -296,10 +297,14 @@ public final class SecretStore implements AutoCloseable {
                 record Look(boolean there, boolean right) {}
                 Look look = locks.locked(name.stripe(), () -> {
                     boolean there = isThere(name);
-                    FileState right = guard.right(name.hash(), () -> FileState.of(layout.value(name.hex())));
+                    if (!guard.isOn()) {
+                        return new Look(there, true);
+                    }
+                    Path file = layout.value(name.hex());
+                    FileState right = guard.right(name.hash(), () -> FileState.durable(layout, file));
                     return new Look(there, there != right.equals(FileState.ABSENT));
                 });
-                if (look.right() || !guard.isOn()) {
+                if (look.right()) {
                     return look.there();
                 }
                 if (!keys.isPast(tried.keys())) {

@@ -200,8 +200,21 @@ public final class StoreOpener {
             return new Made(Checks.write(seal, metadata, layout, guards.of(metadata)), made.key());
         } catch (Throwable failure) {
             made.key().close();
+            unmakeRecorded(storeId, failure);
             provider.erase(context, made.record());
             throw failure;
+        }
+    }
+
+    /** The token may fail when the metadata are in place: they must not stay behind without their key, nor records of them. */
+    private void unmakeRecorded(String storeId, Throwable failure) {
+        if (loader.guards().areGiven()) {
+            try {
+                Files.deleteIfExists(layout.metadata());
+                loader.guards().beginning(storeId).forgetAll();
+            } catch (IOException e) {
+                failure.addSuppressed(e);
+            }
         }
     }
 

@@ -68,7 +68,7 @@ final class ValueWriter {
     }
 
     private FileState state(SecretName name) throws IOException {
-        return FileState.of(layout.value(name.hex()));
+        return FileState.durable(layout, layout.value(name.hex()));
     }
 
     /** Counts what a change of these values does to the totals, also where it fails. */

@@ -94,9 +94,8 @@ public final class Verification {
                 for (String hash : hashes) {
                     Path file = layout.value(hash);
                     boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
-                        var actual = FileState.of(file);
-                        return guard.right(HexFormat.of().parseHex(hash), () -> actual)
-                                .equals(actual);
+                        return guard.right(HexFormat.of().parseHex(hash), () -> FileState.durable(layout, file))
+                                .equals(FileState.of(file));
                     });
                     if (!right) {
                         wrong.add(String.valueOf(file.getFileName()));

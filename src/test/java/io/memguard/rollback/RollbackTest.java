@@ -16,10 +16,13 @@ import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.process.ChildJvm;
 import io.memguard.tokens.SoftHsm;
 import io.memguard.tokens.Tools;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Base64;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -335,10 +338,104 @@ class RollbackTest {
         }
     }
 
+    /** A public object needs no PIN: whoever has the folder and reaches the token could allow what he puts back. */
+    @Test
+    void aRecordThatWasMadeWithoutThePinIsNotBelieved() throws Exception {
+        Path old = temporary.resolve("old");
+        Path forged = temporary.resolve("forged");
+        try (var guard = open()) {
+            store(guard, "a", "old");
+            Path file = valueFiles().getFirst();
+            Files.copy(file, old);
+            store(guard, "a", "new");
+            Files.copy(old, file, StandardCopyOption.REPLACE_EXISTING);
+            String hash = file.getFileName().toString().substring(3, 67);
+            byte[] sealed = Base64.getDecoder().decode(Files.readAllBytes(old));
+            var content = new ByteArrayOutputStream();
+            content.writeBytes(HexFormat.of().parseHex(hash));
+            content.write(sealed, 0, 12);
+            content.write(sealed, sealed.length - 16, 16);
+            Files.write(forged, content.toByteArray());
+            Tools.run(
+                    SoftHsm.ofThisJvm().environment(),
+                    "pkcs11-tool",
+                    "--module",
+                    SoftHsm.module().toString(),
+                    "--token-label",
+                    token.label(),
+                    "--write-object",
+                    forged.toString(),
+                    "--type",
+                    "data",
+                    "--label",
+                    hash.substring(0, 32),
+                    "--application-label",
+                    "memguard " + guard.storeId());
+        }
+        try (var guard = open()) {
+            assertRolledBack(() -> read(guard, "a"));
+        }
+    }
+
+    @Test
+    void aReadFromDiskAsksTheTokenOnceAndOneFromTheCacheNever() {
+        var records = new Failing(records());
+        try (var guard =
+                MemGuard.at(store()).keys(software()).detectRollback(records).open()) {
+            store(guard, "a", "value");
+            var secret = guard.secret("a").orElseThrow();
+            guard.cleanupMemory();
+            records.looks = 0;
+            assertEquals("value", secret.<String, RuntimeException>read(Secrets::text));
+            assertEquals(1, records.looks);
+            assertEquals("value", secret.<String, RuntimeException>read(Secrets::text));
+            assertEquals(1, records.looks);
+        }
+    }
+
+    @Test
+    void anEndThatFailedIsRunAgainAndLeavesNothing() {
+        var records = new Failing(records());
+        try (var guard =
+                MemGuard.at(store()).keys(software()).detectRollback(records).open()) {
+            store(guard, "a", "value");
+            records.failsToRemove = true;
+            var refused = assertThrows(MemGuardException.class, guard::endRollbackDetection);
+            assertEquals(ErrorCode.STORE_FAILED, refused.code());
+        }
+        try (var guard = open()) {
+            guard.endRollbackDetection();
+        }
+        assertEquals("", token.tool("--list-objects", "--type", "data").strip());
+    }
+
+    /** Each call of the token in turn; a store that names a key which was given up would be in the way for ever. */
+    @Test
+    void aTokenThatFailsWhenAStoreIsMadeLeavesNothing() {
+        for (int puts = 0; puts < 2; puts++) {
+            var records = new Failing(records());
+            records.putsLeft = puts;
+            assertThrows(
+                    MemGuardException.class,
+                    () -> MemGuard.at(store())
+                            .keys(tokenKeys())
+                            .detectRollback(records)
+                            .open());
+            assertFalse(Files.exists(files().resolve("store.meta")), puts + " puts");
+            assertEquals("", token.tool("--list-objects", "--type", "data").strip(), puts + " puts");
+        }
+        try (var guard = open(tokenKeys())) {
+            store(guard, "a", "value");
+        }
+    }
+
     /** A token without room for more. */
     private static final class Failing implements TrustedRecords {
         private final TrustedRecords records;
         private boolean fails;
+        private boolean failsToRemove;
+        private int putsLeft = Integer.MAX_VALUE;
+        private int looks;
 
         Failing(TrustedRecords records) {
             this.records = records;
@@ -346,12 +443,13 @@ class RollbackTest {
 
         @Override
         public Optional<byte[]> get(String storeId, byte[] id) {
+            looks++;
             return records.get(storeId, id);
         }
 
         @Override
         public void put(String storeId, byte[] id, byte[] value) {
-            if (fails) {
+            if (fails || putsLeft-- == 0) {
                 throw new MemGuardException(ErrorCode.KEY_INVALID, "the token is full");
             }
             records.put(storeId, id, value);
@@ -359,6 +457,9 @@ class RollbackTest {
 
         @Override
         public void remove(String storeId, byte[] id) {
+            if (failsToRemove) {
+                throw new MemGuardException(ErrorCode.KEY_INVALID, "the token is away");
+            }
             records.remove(storeId, id);
         }
 

@@ -115,8 +115,6 @@ public final class Pkcs11Records implements TrustedRecords {
                             session,
                             template(arena, storeId)
                                     .bytes(CKA_LABEL(), label(id))
-                                    .bool(CKA_TOKEN(), true)
-                                    .bool(CKA_PRIVATE(), true)
                                     .bool(CKA_MODIFIABLE(), true)
                                     .bytes(CKA_VALUE(), content));
         }
@@ -167,9 +165,12 @@ public final class Pkcs11Records implements TrustedRecords {
                 .map(content -> Arrays.copyOfRange(content, ID_SIZE, content.length));
     }
 
+    /** Private ones only: a public object can be made without the PIN, and would allow what its maker likes. */
     private static Template template(Arena arena, String storeId) {
         return new Template(arena)
                 .number(CKA_CLASS(), CKO_DATA())
+                .bool(CKA_TOKEN(), true)
+                .bool(CKA_PRIVATE(), true)
                 .bytes(CKA_APPLICATION(), ("memguard " + storeId).getBytes(StandardCharsets.US_ASCII));
     }
 
