@@ -1,5 +1,6 @@
 package io.memguard.prove;
 
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -259,12 +260,8 @@ final class Search {
     }
 
     /** Where refused PINs are remembered, as hashes. */
-    private static Path sharedMemory() throws IOException {
-        try (Stream<Path> files = Files.list(Path.of("/dev/shm"))) {
-            return files.filter(file -> file.getFileName().toString().startsWith("memguard") && Files.isReadable(file))
-                    .findFirst()
-                    .orElse(Path.of("/dev/shm/memguard"));
-        }
+    private static Path sharedMemory() {
+        return Path.of("/dev/shm", "memguard-" + Posix.effectiveUser());
     }
 
     private Look commandLine() throws IOException {
