@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +20,13 @@ public final class Cli {
 
     public Cli(Map<String, String> environment) {
         this.environment = environment;
+    }
+
+    /** One that sees these variables too. */
+    Cli with(Map<String, String> variables) {
+        var both = new HashMap<>(environment);
+        both.putAll(variables);
+        return new Cli(both);
     }
 
     /** What a run left behind. */

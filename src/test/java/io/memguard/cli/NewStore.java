@@ -32,6 +32,11 @@ record NewStore(Path temporary, Cli cli) {
         return temporary.resolve("passphrase");
     }
 
+    /** The same store for a command that sees these variables too. */
+    NewStore with(Map<String, String> variables) {
+        return new NewStore(temporary, cli.with(variables));
+    }
+
     Cli.Result run(String... arguments) throws IOException, InterruptedException {
         return cli.run(NOTHING, arguments);
     }

@@ -81,15 +81,17 @@ class RotateCliTest {
                         wrong.toString(),
                         "--new-passphrase-file",
                         second.toString()));
+        var tokens = new SoftHsm(temporary.resolve("hsm"));
         assertError(
                 10,
                 "no token",
-                store.run(
-                        "rekey",
-                        "--to",
-                        "pkcs11:token=none?module-path=" + SoftHsm.module(),
-                        "--new-pin-file",
-                        second.toString()));
+                store.with(tokens.environment())
+                        .run(
+                                "rekey",
+                                "--to",
+                                "pkcs11:token=none?module-path=" + SoftHsm.module(),
+                                "--new-pin-file",
+                                second.toString()));
         store.done(NOTHING, "list");
     }
 

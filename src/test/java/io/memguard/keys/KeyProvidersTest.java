@@ -32,6 +32,7 @@ class KeyProvidersTest {
     }
 
     private static Pkcs11Keys missing() {
+        SoftHsm.ofThisJvm(); // Without its configuration the module does not start, whatever the token.
         return Pkcs11Keys.uri("pkcs11:token=not-here?module-path=" + SoftHsm.module(), () -> Secrets.text("1234"));
     }
 
