@@ -24,7 +24,7 @@ final class Checks {
                 .authentic();
     }
 
-    static Metadata seal(FileSeal seal, Metadata metadata) {
+    private static Metadata seal(FileSeal seal, Metadata metadata) {
         byte[] covered = SecretName.sha256(metadata.sealedPart());
         return metadata.withSeal(seal.seal(FileSeal.Purpose.METADATA, covered, CHECK));
     }

@@ -108,14 +108,9 @@ final class CurrentKeys implements AutoCloseable {
         return loader.guards().of(used.metadata());
     }
 
-    /** Whether records of the files are kept, as far as is known. */
+    /** Whether the user named a place of records; the store may still keep none. */
     boolean isGuarded() {
         return loader.guards().areGiven();
-    }
-
-    /** Whether somebody may keep records since, which this reader has not looked at. */
-    boolean mayHaveBegunRecords(Keyring used) {
-        return isGuarded() && !used.metadata().recorded() && isPast(used);
     }
 
     /** What the metadata said when it was last seen. */

@@ -58,7 +58,7 @@ final class KeyLoader {
      * @param known whose keys are used again where they are still the store's; null at the first opening
      */
     Keyring load(Metadata metadata, long epoch, @Nullable Keyring known) throws IOException {
-        Metadata tried = guards.newest(metadata, this, known == null);
+        Metadata tried = guards.newest(metadata, this);
         while (true) {
             try {
                 return loadOnce(tried, epoch, known);
@@ -67,7 +67,7 @@ final class KeyLoader {
                 if (now.isEmpty() || isSame(now.get(), tried)) {
                     throw e;
                 }
-                tried = guards.newest(now.get(), this, known == null);
+                tried = guards.newest(now.get(), this);
             }
         }
     }

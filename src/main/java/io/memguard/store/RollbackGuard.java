@@ -136,12 +136,12 @@ final class RollbackGuard {
 
     private void put(byte[] id, List<FileState> states) throws IOException {
         var to = java.util.Objects.requireNonNull(records);
-        boolean absent = states.equals(List.of(FileState.ABSENT));
+        List<FileState> distinct = states.stream().distinct().toList();
         during(() -> {
-            if (absent) {
+            if (distinct.equals(List.of(FileState.ABSENT))) {
                 to.remove(storeId, id);
             } else {
-                to.put(storeId, id, FileState.toBytes(states.stream().distinct().toList()));
+                to.put(storeId, id, FileState.toBytes(distinct));
             }
             return true;
         });

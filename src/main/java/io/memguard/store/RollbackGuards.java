@@ -15,6 +15,7 @@ final class RollbackGuards implements AutoCloseable {
 
     private final @Nullable TrustedRecords records;
     private volatile boolean accepting;
+    private volatile boolean open;
 
     RollbackGuards(@Nullable TrustedRecords records) {
         this.records = records;
@@ -43,6 +44,11 @@ final class RollbackGuards implements AutoCloseable {
         return new RollbackGuard(java.util.Objects.requireNonNull(records), storeId);
     }
 
+    /** From now on a store without records is one whose detection was ended, not one that was put in its place. */
+    void storeIsOpen() {
+        open = true;
+    }
+
     /** From now on the present state is taken as the right one, until {@link #endAcceptance}. */
     void beginAcceptance() {
         accepting = true;
@@ -55,10 +61,9 @@ final class RollbackGuards implements AutoCloseable {
     /**
      * The metadata that lie there, once they are what the record allows: whoever changes them may be at it.
      *
-     * @param opening whether the token must have a record; a store that is open may have ended the detection since
      * @throws MemGuardException SECURITY_ERROR where they are not the newest, or the token has no record of the store
      */
-    Metadata newest(Metadata read, KeyLoader loader, boolean opening) throws IOException {
+    Metadata newest(Metadata read, KeyLoader loader) throws IOException {
         RollbackGuard asked = accepting ? RollbackGuard.OFF : of(read);
         if (records == null || accepting) {
             return read;
@@ -67,7 +72,7 @@ final class RollbackGuards implements AutoCloseable {
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
             List<FileState> allowed = beginning(metadata.storeId()).metadata();
             if (allowed.isEmpty()) {
-                if (opening || asked.isOn()) {
+                if (!open || asked.isOn()) {
                     throw unknown(asked);
                 }
                 return metadata;

@@ -50,6 +50,7 @@ public final class SecretStore implements AutoCloseable {
         this.generations = generations;
         this.totals = totals;
         this.writer = new ValueWriter(layout, locks, generations, totals);
+        loader.guards().storeIsOpen();
     }
 
     /** Opens the keys anew, by the native route, once the native libraries are back. */
@@ -209,19 +210,20 @@ public final class SecretStore implements AutoCloseable {
             while (true) {
                 try (var tried = keys.known()) {
                     RollbackGuard guard = keys.guard(tried.keys());
-                    Found found = locks.locked(name.stripe(), () -> find(name, guard));
+                    Found found = locks.locked(name.stripe(), () -> find(name, tried.keys(), guard));
                     if (found.file().isEmpty() && guard.allows(found.right(), FileState.ABSENT)) {
                         return Optional.empty();
                     }
                     Optional<Scratch> opened =
                             found.file().isEmpty() ? Optional.empty() : open(tried.keys(), name, found, guard);
-                    if (opened.isPresent() && !keys.mayHaveBegunRecords(tried.keys())) {
+                    if (opened.isPresent()) {
                         return Optional.of(new Loaded(opened.get(), found.generation()));
                     }
-                    opened.ifPresent(Scratch::close);
                     if (!keys.isPast(tried.keys())) {
                         throw found.file().isEmpty() ? rolledBack(name) : damaged(name);
                     }
+                } catch (KeyChangedException e) {
+                    keys.update();
                 }
             }
         });
@@ -231,11 +233,15 @@ public final class SecretStore implements AutoCloseable {
     private record Found(Optional<SmallFile> file, long generation, FileState right) {}
 
     /** What is open stays as it is: writers put another file in its place. */
-    private Found find(SecretName name, RollbackGuard guard) throws IOException {
+    private Found find(SecretName name, Keyring current, RollbackGuard guard) throws IOException {
+        if (keys.isGuarded() && !guard.isOn()) {
+            keys.requireStill(current.epoch()); // Somebody may keep records by now.
+        }
         Path file = layout.value(name.hex());
         FileState right =
                 guard.isOn() ? guard.right(name.hash(), () -> FileState.durable(layout, file)) : FileState.ABSENT;
-        return new Found(SmallFile.open(file, MAX_FILE), generations.get(name.stripe()), right);
+        long generation = generations.get(name.stripe()); // First: it may throw, and nobody would close the file.
+        return new Found(SmallFile.open(file, MAX_FILE), generation, right);
     }
 
     private Optional<Scratch> open(Keyring current, SecretName name, Found found, RollbackGuard guard)

@@ -21,12 +21,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -89,7 +92,7 @@ class RollbackTest {
         Tools.run(java.util.Map.of(), "cp", "-a", from.toString(), to.toString());
     }
 
-    /** The value file of the only secret, or of the one that is not among these. */
+    /** In the order of their hashes. */
     private List<Path> valueFiles() throws IOException {
         try (Stream<Path> all = Files.list(files())) {
             return all.filter(file -> file.toString().endsWith(".dat")).sorted().toList();
@@ -311,8 +314,65 @@ class RollbackTest {
             other.cleanupMemory();
             assertEquals(Optional.of("old"), read(other, "a"), "no longer detected");
         }
-        MemGuard.at(store()).keys(software()).mode(OpenMode.EXISTING).open().close();
         assertEquals("", token.tool("--list-objects", "--type", "data").strip());
+        MemGuard.at(store()).keys(software()).mode(OpenMode.EXISTING).open().close();
+    }
+
+    @Test
+    void itBeginsAgainForThoseWhoHaveTheStoreOpen() throws Exception {
+        Path old = temporary.resolve("old");
+        try (var guard = open()) {
+            store(guard, "a", "old");
+            Path file = valueFiles().getFirst();
+            Files.copy(file, old);
+            guard.endRollbackDetection();
+            store(guard, "a", "new");
+            assertEquals(0, accept());
+            guard.cleanupMemory();
+            assertEquals(Optional.of("new"), read(guard, "a"));
+            Files.copy(old, file, StandardCopyOption.REPLACE_EXISTING);
+            guard.cleanupMemory();
+            assertRolledBack(() -> read(guard, "a"));
+        }
+    }
+
+    @Test
+    void nothingIsRecordedOfASecretThatNeverWas() {
+        try (var guard = open()) {
+            String before = token.tool("--list-objects", "--type", "data");
+            assertFalse(guard.delete("a"));
+            assertEquals(before, token.tool("--list-objects", "--type", "data"));
+        }
+    }
+
+    /** Each in turn, and both at once on the same secret: what either acknowledged is what both read. */
+    @Test
+    void twoWritersAtOnceKeepTheRecordsRight() throws Exception {
+        try (var one = open();
+                var two = open();
+                var threads = Executors.newFixedThreadPool(2)) {
+            var done = new ArrayList<Future<?>>();
+            for (var guard : List.of(one, two)) {
+                done.add(threads.submit(() -> {
+                    for (int i = 0; i < 30; i++) {
+                        store(guard, "a", "value " + i);
+                        if (i % 3 == 0) {
+                            guard.delete("a");
+                        }
+                        read(guard, "a");
+                        guard.contains("a");
+                    }
+                }));
+            }
+            for (var task : done) {
+                task.get();
+            }
+            store(one, "a", "last");
+            one.cleanupMemory();
+            two.cleanupMemory();
+            assertEquals(Optional.of("last"), read(one, "a"));
+            assertEquals(Optional.of("last"), read(two, "a"));
+        }
     }
 
     @Test
