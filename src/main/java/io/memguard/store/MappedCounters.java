@@ -42,6 +42,13 @@ final class MappedCounters {
         }
     }
 
+    /** All of them, each as it was at some moment meanwhile. */
+    long[] copy() {
+        long[] copy = memory.toArray(ValueLayout.JAVA_LONG);
+        VarHandle.acquireFence();
+        return copy;
+    }
+
     long get(int index) {
         return (long) COUNTER.getAcquire(memory, index * (long) Long.BYTES);
     }
