@@ -68,6 +68,12 @@ put() { # copies what changed, stripped; a new file, since the old one may be ma
 }
 put "$(realpath "$build/sodium/lib/libsodium.so.26")" "$out/libsodium.so.26"
 put "$made/libmemguard_ffi.so" "$out/libmemguard_ffi.so"
-(cd "$out" && sha256sum libmemguard_ffi.so libsodium.so.26 >SHA256SUMS)
+(
+  cd "$out"
+  sha256sum libmemguard_ffi.so libsodium.so.26 >SHA256SUMS
+  for library in libmemguard_ffi.so libsodium.so.26; do # gzip ends with the CRC-32 of what it packed (RFC 1952)
+    printf '%s  %s\n' "$(gzip -1 -c "$library" | tail -c 8 | od -A n -N 4 -t x4 --endian=little | tr -d ' ')" "$library"
+  done >CRC32SUMS
+)
 ./sbom.sh "$build/sodium" >"$out/sbom.cdx.json"
 if [ "$kind" = portable ]; then ./glibc.sh "$out"/*.so*; fi

@@ -59,8 +59,18 @@ final class PlatformChecks {
                     String[] parts = failure.split("; ", 2);
                     return Finding.problem("native library", parts[0], parts.length == 2 ? parts[1] : "");
                 })
-                .orElseGet(
-                        () -> Finding.ok("native library", "loaded, interface " + NativeLibraries.interfaceVersion()));
+                .orElseGet(() -> {
+                    var changed = NativeLibraries.changedInJar();
+                    return changed.isEmpty()
+                            ? Finding.ok(
+                                    "native library",
+                                    "loaded, interface " + NativeLibraries.interfaceVersion()
+                                            + ", SHA-256 as the build recorded")
+                            : Finding.problem(
+                                    "native library",
+                                    String.join(", ", changed) + " in the jar is not what was built: another SHA-256",
+                                    "take the jar from where you trust it again");
+                });
     }
 
     private static Finding sodium() {

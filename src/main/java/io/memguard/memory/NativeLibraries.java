@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.ReadOnlyFileSystemException;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +63,15 @@ public final class NativeLibraries {
     public static Optional<String> failure() {
         synchronized (NativeLibraries.class) {
             return isLoaded() ? Optional.empty() : Optional.ofNullable(failure);
+        }
+    }
+
+    /** Which of those in the jar have another SHA-256 than the build recorded. Loading looks for damage only. */
+    public static List<String> changedInJar() {
+        try {
+            return PackedLibraries.changed();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -58,7 +58,7 @@ class DoctorCliTest {
         var result = store.run("doctor", "--verify");
         assertEquals(0, result.status(), result.text() + result.error());
         assertEquals("", result.error());
-        assertLine("ok       native library: loaded", "interface 1", result.text());
+        assertLine("ok       native library: loaded", "SHA-256 as the build recorded", result.text());
         assertLine("ok       c library: glibc 2.", "", result.text());
         assertLine("ok       store: ", "format 1", result.text());
         assertLine("ok       store permissions: ", "owner", result.text());

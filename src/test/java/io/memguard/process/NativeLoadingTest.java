@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
+import io.memguard.MemoryPolicy;
 import io.memguard.Secrets;
+import io.memguard.doctor.Doctor;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.Posix;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
+import java.util.zip.CRC32;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -122,6 +125,37 @@ class NativeLoadingTest {
         Files.write(packed.resolve(RUST), java.util.Arrays.copyOf(library, library.length / 2));
         String classPath = temporary.resolve("jar") + ":" + ChildJvm.classPath();
         assertFailsWith("in the jar is damaged", run(classPath, List.of(), Opens.class));
+    }
+
+    @Test
+    void doctorFindsALibraryThatWasExchangedTogetherWithItsChecksum() throws IOException {
+        Path packed = Files.createDirectories(temporary.resolve("jar/io/memguard/native/linux-x86_64"));
+        byte[] library = Files.readAllBytes(LIBRARIES.resolve(RUST));
+        byte[] other = java.util.Arrays.copyOf(library, library.length + 1); // The loader does not mind.
+        Files.write(packed.resolve(RUST), other);
+        var crc = new CRC32();
+        crc.update(other);
+        Files.writeString(
+                packed.resolve("CRC32SUMS"),
+                Files.readString(LIBRARIES.resolve("CRC32SUMS"))
+                        .replaceFirst("[0-9a-f]{8}  " + RUST, "%08x  %s".formatted(crc.getValue(), RUST)));
+        String classPath = temporary.resolve("jar") + ":" + ChildJvm.classPath();
+        assertSays("opened", run(classPath, List.of(), Opens.class));
+        assertSays(
+                "PROBLEM " + RUST + " in the jar is not what was built",
+                run(classPath, List.of(), DescribesLibrary.class));
+        assertSays("OK loaded", run(ChildJvm.classPath(), List.of(), DescribesLibrary.class));
+    }
+
+    /** Says what doctor finds of the native library. */
+    static final class DescribesLibrary {
+        private DescribesLibrary() {}
+
+        public static void main(String[] arguments) {
+            Doctor.process(MemoryPolicy.REQUIRE_LOCKED).stream()
+                    .filter(finding -> finding.subject().equals("native library"))
+                    .forEach(finding -> System.out.println(finding.level() + " " + finding.what()));
+        }
     }
 
     @Test
