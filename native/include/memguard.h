@@ -41,6 +41,9 @@
 // The operating system refused random bytes or a mapping.
 #define MG_ERR_SYSTEM -10
 
+// The data is of a kind that this library does not read.
+#define MG_ERR_UNSUPPORTED -11
+
 // Flag: don't use memfd_secret(2), which keeps the system from hibernating while it is in use.
 #define MG_NO_MEMFD_SECRET 1
 
@@ -208,6 +211,21 @@ int64_t mg_base64_decode(const uint8_t *text,
                          uint64_t length,
                          uint8_t *out,
                          uint64_t capacity);
+
+// Reads the secret key under `alias` out of a BCFKS container of up to 1 MiB, and returns its length in bytes; 0 where there
+// is none. `password`: up to 128 characters of one byte each. MG_ERR_AUTHENTICATION: the container was changed, or has another
+// password. MG_ERR_UNSUPPORTED: it verifies, but is encrypted in another way than MemGuard does.
+//
+// # Safety
+// The inputs must be readable for their lengths, `out` writable for `capacity` bytes and apart from them.
+int64_t mg_bcfks_read(const uint8_t *container,
+                      uint64_t length,
+                      const uint8_t *password,
+                      uint64_t password_length,
+                      const uint8_t *alias,
+                      uint64_t alias_length,
+                      uint8_t *out,
+                      uint64_t capacity);
 
 // Copies plaintext, and clears the registers that it went through; a copy by the JVM leaves its last bytes in them.
 //

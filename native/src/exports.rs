@@ -8,10 +8,11 @@ use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, base64, fork, garbage, process_key, region, traces};
+use crate::{aead, base64, bcfks, fork, garbage, process_key, region, traces};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::slice;
 
 /// Figures at one moment, in bytes where they are not counts.
 #[repr(C)]
@@ -354,6 +355,43 @@ pub unsafe extern "C" fn mg_base64_decode(text: *const u8, length: u64, out: *mu
         let (text, out) = (bytes(text, length)?, bytes(out, capacity)?.cast_mut());
         // SAFETY: the caller vouches for the pointers.
         unsafe { base64::decode((text, length as usize), (out, capacity as usize)) }.map(|written| written as i64)
+    })
+}
+
+/// Reads the secret key under `alias` out of a BCFKS container of up to 1 MiB, and returns its length in bytes; 0 where there
+/// is none. `password`: up to 128 characters of one byte each. MG_ERR_AUTHENTICATION: the container was changed, or has another
+/// password. MG_ERR_UNSUPPORTED: it verifies, but is encrypted in another way than MemGuard does.
+///
+/// # Safety
+/// The inputs must be readable for their lengths, `out` writable for `capacity` bytes and apart from them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mg_bcfks_read(
+    container: *const u8,
+    length: u64,
+    password: *const u8,
+    password_length: u64,
+    alias: *const u8,
+    alias_length: u64,
+    out: *mut u8,
+    capacity: u64,
+) -> i64 {
+    guarded(|| {
+        if length > bcfks::MAX_LENGTH {
+            return Err(Error::InvalidArgument);
+        }
+        process_key::get()?; // libsodium is ready then
+        let (container, password) = (bytes(container, length)?, bytes(password, password_length)?);
+        let (alias, out) = (bytes(alias, alias_length)?, bytes(out, capacity)?.cast_mut());
+        // SAFETY: the caller vouches for the pointers.
+        unsafe {
+            bcfks::read(
+                slice::from_raw_parts(container, length as usize),
+                slice::from_raw_parts(password, password_length as usize),
+                slice::from_raw_parts(alias, alias_length as usize),
+                slice::from_raw_parts_mut(out, capacity as usize),
+            )
+        }
+        .map(|written| written as i64)
     })
 }
 

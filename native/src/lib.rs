@@ -1,11 +1,12 @@
 //! The native half of MemGuard for the JVM.
 //!
 //! Values lie sealed in ordinary memory ([`cache`], [`blob`]) under one key in protected memory ([`process_key`],
-//! [`region`]); a borrow opens one into a [`window`]. Files are sealed by [`aead`], and are Base64 ([`base64`]). What C and
-//! Java call is in [`exports`].
+//! [`region`]); a borrow opens one into a [`window`]. Files are sealed by [`aead`], and are Base64 ([`base64`]); their key
+//! may lie in a keystore ([`bcfks`]). What C and Java call is in [`exports`].
 
 pub mod aead;
 pub mod base64;
+pub mod bcfks;
 pub mod blob;
 pub mod cache;
 pub mod clock;

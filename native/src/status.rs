@@ -22,6 +22,8 @@ pub const MG_ERR_PANIC: i32 = -8;
 pub const MG_ERR_NOT_INITIALIZED: i32 = -9;
 /// The operating system refused random bytes or a mapping.
 pub const MG_ERR_SYSTEM: i32 = -10;
+/// The data is of a kind that this library does not read.
+pub const MG_ERR_UNSUPPORTED: i32 = -11;
 
 /// The reasons why a call fails, inside this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub enum Error {
     NotInitialized,
     /// See [`MG_ERR_SYSTEM`].
     System,
+    /// See [`MG_ERR_UNSUPPORTED`].
+    Unsupported,
 }
 
 impl Error {
@@ -56,6 +60,7 @@ impl Error {
             Error::Authentication => MG_ERR_AUTHENTICATION,
             Error::NotInitialized => MG_ERR_NOT_INITIALIZED,
             Error::System => MG_ERR_SYSTEM,
+            Error::Unsupported => MG_ERR_UNSUPPORTED,
         }
     }
 }

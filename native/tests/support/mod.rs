@@ -216,3 +216,37 @@ pub fn has_memfd_secret() -> bool {
         fd >= 0 && libc::close(fd) == 0
     }
 }
+
+/// Written by Bouncy Castle 1.87, with one key.
+pub const CONTAINER: &[u8] = include_bytes!("../vectors/container.bcfks");
+pub const CONTAINER_PASSWORD: &[u8] = b"0123456789abcdef";
+pub const CONTAINER_ALIAS: &[u8] = b"memguard-store-key";
+pub const CONTAINER_KEY: &[u8] = b"any wrapped key of a store";
+
+pub fn read_container(container: &[u8], password: &[u8], alias: &[u8], room: usize) -> Result<Vec<u8>, i32> {
+    assert_eq!(mg_init(0), MG_OK);
+    let mut out = vec![0xEE; room + 8];
+    // SAFETY: the buffers have their lengths.
+    let written = unsafe {
+        mg_bcfks_read(
+            container.as_ptr(),
+            container.len() as u64,
+            password.as_ptr(),
+            password.len() as u64,
+            alias.as_ptr(),
+            alias.len() as u64,
+            out.as_mut_ptr(),
+            room as u64,
+        )
+    };
+    match usize::try_from(written) {
+        Ok(length) => {
+            assert!(out[length..].iter().all(|byte| *byte == 0xEE), "written beyond");
+            Ok(out[..length].to_vec())
+        }
+        Err(_) => {
+            assert!(out.iter().all(|byte| *byte == 0xEE), "written in spite of an error");
+            Err(written as i32)
+        }
+    }
+}

@@ -102,13 +102,31 @@ fn text(input: &mut Input) {
     }
 }
 
+/// A container with some bytes changed: the key that was put into it, or none.
+fn container(input: &mut Input) {
+    let mut changed = CONTAINER.to_vec();
+    for _ in 0..input.byte() % 4 {
+        let at = usize::from(u16::from_le_bytes([input.byte(), input.byte()])) % changed.len();
+        changed[at] = input.byte();
+    }
+    changed.truncate(changed.len() - usize::from(input.byte() % 2) * usize::from(input.byte()));
+    let room = usize::from(input.byte());
+    match read_container(&changed, CONTAINER_PASSWORD, CONTAINER_ALIAS, room) {
+        Ok(key) => assert_eq!(key, CONTAINER_KEY),
+        Err(status) => assert!(
+            status == MG_ERR_AUTHENTICATION || room < CONTAINER_KEY.len() && status == MG_ERR_INVALID_ARGUMENT,
+            "{status}"
+        ),
+    }
+}
+
 /// Makes the calls, then takes everything down and sees that nothing is left.
 pub fn run(bytes: &[u8]) {
     assert_eq!(mg_init(0), MG_OK);
     let mut input = Input(bytes);
     let (mut caches, mut windows, mut keys) = (Caches::default(), Windows::default(), Keys::default());
     while !input.0.is_empty() {
-        match input.byte() % 21 {
+        match input.byte() % 22 {
             0 => caches.make(&mut input),
             1 => caches.free(&mut input),
             2 => caches.clear(&mut input),
@@ -126,6 +144,7 @@ pub fn run(bytes: &[u8]) {
             17 => keys.free(&mut input),
             18 => keys.seal(&mut input),
             19 => keys.open(&mut input),
+            20 => container(&mut input),
             _ => text(&mut input),
         }
         windows.are_unchanged();

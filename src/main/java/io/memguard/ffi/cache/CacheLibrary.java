@@ -1347,6 +1347,73 @@ public class CacheLibrary extends CacheLibrary$shared {
         }
     }
 
+    private static class mg_bcfks_read {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_bcfks_read").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_bcfks_read(const uint8_t *container, uint64_t length, const uint8_t *password, uint64_t password_length, const uint8_t *alias, uint64_t alias_length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_bcfks_read$descriptor() {
+        return mg_bcfks_read.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_bcfks_read(const uint8_t *container, uint64_t length, const uint8_t *password, uint64_t password_length, const uint8_t *alias, uint64_t alias_length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_bcfks_read$handle() {
+        return mg_bcfks_read.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_bcfks_read(const uint8_t *container, uint64_t length, const uint8_t *password, uint64_t password_length, const uint8_t *alias, uint64_t alias_length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_bcfks_read$address() {
+        return mg_bcfks_read.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_bcfks_read(const uint8_t *container, uint64_t length, const uint8_t *password, uint64_t password_length, const uint8_t *alias, uint64_t alias_length, uint8_t *out, uint64_t capacity)
+     * }
+     */
+    public static long mg_bcfks_read(MemorySegment container, long length, MemorySegment password, long password_length, MemorySegment alias, long alias_length, MemorySegment out, long capacity) {
+        var mh$ = mg_bcfks_read.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_bcfks_read", container, length, password, password_length, alias, alias_length, out, capacity);
+            }
+            return (long)mh$.invokeExact(container, length, password, password_length, alias, alias_length, out, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class mg_copy {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             CacheLibrary.C_INT,
@@ -1497,6 +1564,15 @@ public class CacheLibrary extends CacheLibrary$shared {
      */
     public static int MG_ERR_SYSTEM() {
         return MG_ERR_SYSTEM;
+    }
+    private static final int MG_ERR_UNSUPPORTED = (int)-11L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_UNSUPPORTED -11
+     * }
+     */
+    public static int MG_ERR_UNSUPPORTED() {
+        return MG_ERR_UNSUPPORTED;
     }
 }
 

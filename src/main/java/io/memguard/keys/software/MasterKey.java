@@ -54,20 +54,33 @@ final class MasterKey implements AutoCloseable {
         }
     }
 
-    /** The container's password, on the heap: it opens the container, in which the store key is wrapped by the KEK. */
-    char[] containerPassword() {
-        return HexFormat.of().formatHex(onHeap("container", SIZE)).toCharArray();
+    /** The container's password, in hexadecimal digits. The caller closes it. */
+    SecretBuffer containerPassword() {
+        var password = SecretBuffer.allocate(2 * SIZE);
+        try (var raw = SecretBuffer.allocate(SIZE)) {
+            branch("container", raw);
+            raw.read(bytes -> password.<Boolean, RuntimeException>write(text -> {
+                for (int i = 0; i < SIZE; i++) {
+                    byte each = bytes.get(ValueLayout.JAVA_BYTE, i);
+                    text.set(
+                            ValueLayout.JAVA_BYTE, 2L * i, (byte) HexFormat.of().toHighHexDigit(each));
+                    text.set(ValueLayout.JAVA_BYTE, 2L * i + 1, (byte)
+                            HexFormat.of().toLowHexDigit(each));
+                }
+                return true;
+            }));
+            return password;
+        } catch (Throwable failure) {
+            password.close();
+            throw failure;
+        }
     }
 
     /** Public: tells a wrong passphrase from a wrong container. */
     byte[] check() {
-        return onHeap("check", CHECK_SIZE);
-    }
-
-    private byte[] onHeap(String purpose, int size) {
         try (var arena = Arena.ofConfined()) {
-            MemorySegment out = arena.allocate(size);
-            branch(purpose, out);
+            MemorySegment out = arena.allocate(CHECK_SIZE);
+            branch("check", out);
             return out.toArray(ValueLayout.JAVA_BYTE);
         }
     }

@@ -48,10 +48,6 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String SUFFIX_PATTERN = "-[0-9a-f]{8}";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
-    static {
-        Container.verifyJar(); // As early as it can be known that it will be needed.
-    }
-
     private final SecretSource passphrase;
     private final @Nullable Path container;
     private final Argon2Cost cost;
@@ -102,13 +98,9 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] salt = Sodium.random(MasterKey.SALT_SIZE);
         try (var key = SecretBuffer.random(WrappedKey.KEY_SIZE);
                 var master = master(salt, cost, store);
-                var kek = master.kek()) {
-            char[] password = master.containerPassword();
-            try {
-                DurableFile.create(file, Container.write(WrappedKey.wrap(kek, store, key), password));
-            } finally {
-                Arrays.fill(password, '\0');
-            }
+                var kek = master.kek();
+                var password = master.containerPassword()) {
+            DurableFile.create(file, Container.write(WrappedKey.wrap(kek, store, key), password));
             var parameters = new HashMap<>(Map.of(
                     Argon2Cost.OPERATIONS,
                     Long.toString(cost.operations()),
@@ -140,16 +132,12 @@ public final class SoftwareKeys implements KeyProvider {
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
-        Container.loadClasses(bytes);
-        try (var master = master(salt, recorded, store);
-                var kek = master.kek()) {
+        try (var master = master(salt, recorded, store)) {
             requirePassphrase(check, master.check());
-            char[] password = master.containerPassword();
-            try {
+            try (var kek = master.kek();
+                    var password = master.containerPassword()) {
                 return WrappedKey.unwrap(kek, store, Container.read(bytes, password, file))
                         .orElseThrow(() -> Container.replaced(file, null));
-            } finally {
-                Arrays.fill(password, '\0');
             }
         }
     }
@@ -166,7 +154,7 @@ public final class SoftwareKeys implements KeyProvider {
             requirePassphrase(check, master.check());
             char[] password = master.containerPassword();
             try {
-                return WrappedKey.unwrapOnHeap(master.kek(), store, Container.read(bytes, password, file))
+                return WrappedKey.unwrapOnHeap(master.kek(), store, Container.readOnHeap(bytes, password, file))
                         .orElseThrow(() -> Container.replaced(file, null));
             } finally {
                 Arrays.fill(password, '\0');

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.Secrets;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
@@ -23,7 +24,9 @@ public final class ContainerFuzzer {
     /** Whether it was taken for the container of this password. */
     public static boolean takes(byte[] container) {
         try {
-            assertArrayEquals(WRAPPED, Container.read(container, PASSWORD.toCharArray(), FILE));
+            try (var password = Secrets.text(PASSWORD)) {
+                assertArrayEquals(WRAPPED, Container.read(container, password, FILE));
+            }
             return true;
         } catch (MemGuardException e) {
             assertEquals(ErrorCode.KEY_INVALID, e.code(), e.toString());
@@ -33,6 +36,8 @@ public final class ContainerFuzzer {
 
     /** Writes the seed anew. */
     public static void main(String[] arguments) throws java.io.IOException {
-        java.nio.file.Files.write(Path.of(arguments[0]), Container.write(WRAPPED, PASSWORD.toCharArray()));
+        try (var password = Secrets.text(PASSWORD)) {
+            java.nio.file.Files.write(Path.of(arguments[0]), Container.write(WRAPPED, password));
+        }
     }
 }

@@ -28,8 +28,9 @@ public final class DerivedKeys {
         try (var secret = SecretBuffer.consume(passphrase.getBytes(StandardCharsets.UTF_8));
                 var master = MasterKey.derive(secret, salt, Argon2Cost.of(keys), store);
                 var kek = master.kek();
+                var password = master.containerPassword();
                 var wrapping = kek.<AeadKey, RuntimeException>read(AeadKey::of)) {
-            byte[] wrapped = Container.read(Files.readAllBytes(container), master.containerPassword(), container);
+            byte[] wrapped = Container.read(Files.readAllBytes(container), password, container);
             var storeKey = arena.allocate(32);
             var label = ("memguard/1 store key " + store.storeId()).getBytes(StandardCharsets.US_ASCII);
             boolean authentic = wrapping.open(

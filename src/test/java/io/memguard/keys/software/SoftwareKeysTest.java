@@ -27,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class SoftwareKeysTest {
     private static final long CHEAP = 8L << 20;
+    private static final String PASSWORD = "0123456789abcdef";
 
     @TempDir
     Path directory;
@@ -182,7 +183,7 @@ class SoftwareKeysTest {
 
     @Test
     void containersWithAStretchedEntryOrAnotherCipherOpen() throws Exception {
-        char[] password = "0123456789abcdef".toCharArray();
+        char[] password = PASSWORD.toCharArray();
         byte[] wrapped = new byte[60];
         java.util.Arrays.fill(wrapped, (byte) 7);
         var kinds = org.bouncycastle.jcajce.BCFKSLoadStoreParameter.EncryptionAlgorithm.values();
@@ -198,12 +199,23 @@ class SoftwareKeysTest {
             store.store(new org.bouncycastle.jcajce.BCFKSLoadStoreParameter.Builder(out, password)
                     .withStoreEncryptionAlgorithm(kind)
                     .build());
-            assertArrayEquals(wrapped, Container.read(out.toByteArray(), password, Path.of("container")));
-            assertCode(
-                    ErrorCode.KEY_INVALID,
-                    () -> Container.read(out.toByteArray(), "another".toCharArray(), Path.of("container")));
+            assertOpens(out.toByteArray(), wrapped);
         }
-        assertArrayEquals(wrapped, Container.read(Container.write(wrapped, password), password, Path.of("container")));
+        try (var right = Secrets.text(PASSWORD)) {
+            assertOpens(Container.write(wrapped, right), wrapped);
+        }
+    }
+
+    /** By each of the two routes, and by neither with another password. */
+    private static void assertOpens(byte[] container, byte[] wrapped) {
+        Path file = Path.of("container");
+        try (var right = Secrets.text(PASSWORD);
+                var wrong = Secrets.text("another")) {
+            assertArrayEquals(wrapped, Container.read(container, right, file));
+            assertArrayEquals(wrapped, Container.readOnHeap(container, PASSWORD.toCharArray(), file));
+            assertCode(ErrorCode.KEY_INVALID, () -> Container.read(container, wrong, file));
+            assertCode(ErrorCode.KEY_INVALID, () -> Container.readOnHeap(container, "another".toCharArray(), file));
+        }
     }
 
     @Test
