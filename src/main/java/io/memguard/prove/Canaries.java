@@ -4,27 +4,38 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** All that is looked for; made when the child asks for it, so that nothing it can have is missing. Thread-safe. */
 final class Canaries {
     private final SecureRandom random = new SecureRandom();
     private final Map<String, Canary> all = new LinkedHashMap<>();
+    private @Nullable Needles needles; // Of all; made anew when one is added, since that takes seconds.
 
     /** Random bytes, or random text where the name speaks of text or a passphrase; the same for the same name. */
     synchronized byte[] get(String name, int size) {
-        return all.computeIfAbsent(name, key -> new Canary(key, kind(key), isText(key) ? text(size) : bytes(size)))
+        return all.computeIfAbsent(name, key -> {
+                    needles = null;
+                    return new Canary(key, kind(key), isText(key) ? text(size) : bytes(size));
+                })
                 .bytes();
     }
 
     /** What is known from elsewhere, a derived key or a PIN. */
     synchronized void put(String name, Canary.Kind kind, byte[] bytes) {
+        needles = null;
         all.put(name, new Canary(name, kind, bytes));
     }
 
-    synchronized List<Canary> all() {
-        return List.copyOf(all.values());
+    /** What finds them. */
+    synchronized Needles needles() {
+        Needles known = needles;
+        if (known == null) {
+            known = new Needles(all.values());
+            needles = known;
+        }
+        return known;
     }
 
     private static Canary.Kind kind(String name) {

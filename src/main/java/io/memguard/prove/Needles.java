@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 
 /**
@@ -16,6 +17,7 @@ final class Needles {
     static final int LONGEST = 64;
 
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final byte[] ZEROS = new byte[4096];
     private static final long MIX = 0x9E3779B97F4A7C15L;
     private static final int FILTER_BITS = 24; // 2 MiB: fits into a cache, and lets one in fifty through.
 
@@ -29,7 +31,7 @@ final class Needles {
     private final int[] form; // Its index + 1; 0 is an empty place.
     private final int[] offset;
 
-    Needles(List<Canary> canaries) {
+    Needles(Collection<Canary> canaries) {
         long windows = 0;
         for (Canary canary : canaries) {
             if (canary.kind() == Canary.Kind.IGNORED) {
@@ -84,6 +86,11 @@ final class Needles {
         for (int at = 0; at < last; at++) {
             long word = (long) LONG.get(bytes, at);
             if (word == 0) {
+                // Most of a core dump is pages that nobody ever touched.
+                while (at + ZEROS.length < last
+                        && Arrays.equals(bytes, at, at + ZEROS.length, ZEROS, 0, ZEROS.length)) {
+                    at += ZEROS.length - Long.BYTES;
+                }
                 while (at + 2 * Long.BYTES < last && (long) LONG.get(bytes, at + Long.BYTES) == 0) {
                     at += Long.BYTES;
                 }

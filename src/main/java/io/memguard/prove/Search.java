@@ -35,7 +35,7 @@ final class Search {
         this.child = child;
         this.phase = phase;
         this.tokenAtWork = direct && phase == Phase.LOAD;
-        this.needles = new Needles(canaries.all());
+        this.needles = canaries.needles();
         this.captures = child.work().resolve("captures");
     }
 

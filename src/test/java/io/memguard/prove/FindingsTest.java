@@ -18,7 +18,7 @@ class FindingsTest {
     void aFileThatVanishesWhileItIsLookedForIsNoError() throws Exception {
         var canaries = new Canaries();
         Files.write(folder.resolve("stays"), canaries.get("value", 32));
-        var needles = new Needles(canaries.all());
+        var needles = canaries.needles();
         var ended = new AtomicBoolean();
         Thread writer = Thread.ofPlatform().start(() -> comeAndGo(ended));
         try {

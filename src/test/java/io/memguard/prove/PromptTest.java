@@ -63,7 +63,7 @@ class PromptTest {
             in.flush();
             String[] said = String.valueOf(out.readLine()).split(" ", 2);
             assertEquals("False", said[1], "what is typed is not shown");
-            Findings findings = memory(Long.parseLong(said[0]), new Needles(canaries.all()));
+            Findings findings = memory(Long.parseLong(said[0]), canaries.needles());
             assertTrue(findings.has(Control.HEAP), "what was planted is found");
             assertEquals(List.of(), findings.of(Canary.Kind.SECRET, Findings.Protection.NONE));
             assertEquals(List.of(), findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));

@@ -16,13 +16,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code memguard prove} finds nothing, with both built-in providers and two collectors. */
 class ProveTest {
+    /** What a JVM reserves is in a core dump of gcore, as gigabytes of zeros. */
+    private static List<String> small(String collector) {
+        return List.of(collector, "-Xmx64m", "-XX:CompressedClassSpaceSize=32m", "-XX:ReservedCodeCacheSize=64m");
+    }
+
     @TempDir
     Path temporary = Path.of("");
 
     @ParameterizedTest
     @ValueSource(strings = {"-XX:+UseG1GC", "-XX:+UseZGC"})
     void nothingIsFoundWithASoftwareKeystore(String collector) throws Exception {
-        var all = Settings.software(List.of("-Xmx64m", collector), temporary);
+        var all = Settings.software(small(collector), temporary);
         assertNothingIsFound(Prove.run(all));
     }
 
@@ -34,7 +39,7 @@ class ProveTest {
         assertNothingIsFound(Prove.run(new Settings(
                 token.uri("key") + "&x-mode=" + mode,
                 Optional.of(SecretSources.file(token.pinFile())),
-                List.of("-Xmx64m", collector),
+                small(collector),
                 EnumSet.allOf(Place.class),
                 EnumSet.allOf(Phase.class),
                 false,
