@@ -149,6 +149,7 @@ public final class Posix {
     public record FileStatus(int mode, int user, int links, long size) {
         private static final int TYPE = 0170000;
         private static final int REGULAR = 0100000;
+        private static final int LINK = 0120000;
         private static final int DIRECTORY = 0040000;
 
         boolean isRegular() {
@@ -158,6 +159,11 @@ public final class Posix {
         /** Whether it is a directory. */
         public boolean isDirectory() {
             return (mode & TYPE) == DIRECTORY;
+        }
+
+        /** Whether it is a symbolic link. */
+        public boolean isLink() {
+            return (mode & TYPE) == LINK;
         }
 
         /** Who may do what: the last nine bits. */

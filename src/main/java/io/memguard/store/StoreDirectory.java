@@ -52,7 +52,7 @@ final class StoreDirectory implements AutoCloseable {
             return Optional.empty();
         }
         requireSafePath(parent);
-        try (var outer = OpenDirectory.follow(parent)) {
+        try (var outer = openParent(parent)) {
             requireSafeParent(parent, outer.status());
             return Optional.of(open(parent, outer));
         } catch (NoSuchFileException e) {
@@ -68,7 +68,7 @@ final class StoreDirectory implements AutoCloseable {
                     ErrorCode.INVALID_ARGUMENTS, parent + " is not a directory; choose another one for the store");
         }
         requireSafePath(parent);
-        try (var outer = OpenDirectory.follow(parent)) {
+        try (var outer = openParent(parent)) {
             requireSafeParent(parent, outer.status());
             try {
                 Files.createDirectory(outer.path().resolve(StoreLayout.FOLDER), MODE);
@@ -157,6 +157,25 @@ final class StoreDirectory implements AutoCloseable {
                     }
                 }
             }
+        }
+    }
+
+    /** Where it is a link, then one that nobody else has put there: he could lead us to another directory of ours. */
+    private static OpenDirectory openParent(Path parent) throws IOException {
+        int self = Posix.effectiveUser();
+        if (self == 0 || !Files.isSymbolicLink(parent)) {
+            return self == 0 ? OpenDirectory.follow(parent) : OpenDirectory.open(parent);
+        }
+        var outer = OpenDirectory.follow(parent);
+        try {
+            var link = Posix.status(parent);
+            if (!link.isLink() || (link.user() != 0 && link.user() != self)) {
+                throw unsafe(parent, "is a link that somebody else has put there", "choose another --dir");
+            }
+            return outer;
+        } catch (Throwable failure) {
+            outer.close();
+            throw failure;
         }
     }
 

@@ -66,7 +66,9 @@ class RacesTest {
         var state = new HashMap<String, String>();
         try (Stream<Path> all = Files.walk(directory)) {
             for (Path file : all.toList()) {
-                String content = Files.isRegularFile(file) ? Files.readString(file) : "";
+                String content = Files.isRegularFile(file)
+                        ? Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1)
+                        : "";
                 state.put(
                         directory.relativize(file).toString(),
                         Files.getAttribute(file, "unix:uid") + " " + Files.getAttribute(file, "unix:mode") + " "
@@ -150,6 +152,27 @@ class RacesTest {
                     assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
                 }
             }
+        }
+    }
+
+    /** No race at all: the link lies there, and leads to a directory that is the victim's own. */
+    @Test
+    void aLinkOfSomebodyElseIsNotFollowed() throws Exception {
+        if (OtherUser.canBePlayed("a link of somebody else")) {
+            treasureOf(VICTIM);
+            Path shared = Files.createDirectory(open.resolve("shared"));
+            Files.setAttribute(shared, "unix:mode", 01777);
+            Path link = Files.createSymbolicLink(shared.resolve("store"), treasure);
+            Files.setAttribute(link, "unix:uid", ATTACKER, java.nio.file.LinkOption.NOFOLLOW_LINKS);
+            var before = state(treasure);
+            try (var victim = ChildJvm.start(
+                    OtherUser.classPath(open),
+                    Victim.class,
+                    OtherUser.command(VICTIM),
+                    List.of(link.toString(), "3"))) {
+                assertEquals("stored 0", victim.readLine());
+            }
+            assertEquals(before, state(treasure));
         }
     }
 
