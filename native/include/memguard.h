@@ -87,7 +87,7 @@ typedef struct MgUsage {
 extern "C" {
 #endif // __cplusplus
 
-// The version of this interface: 1.
+// The version of this interface: 2. Version 1 had no mg_bcfks_read.
 uint32_t mg_abi_version(void);
 
 // Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`

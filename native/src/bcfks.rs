@@ -32,7 +32,7 @@ const KEY: usize = 32;
 /// The count stands outside of what the MAC covers; more would only keep the processor busy.
 const MAX_ITERATIONS: u64 = 1 << 20;
 const MAX_PURPOSE: usize = 32;
-const STACK: usize = 4096;
+const STACK: usize = 16 << 10; // PBKDF2 lies several calls deep.
 
 /// DER that is read from its front.
 struct Der<'a>(aws::CBS, PhantomData<&'a [u8]>);

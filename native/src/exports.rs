@@ -77,10 +77,10 @@ fn out<T>(target: *mut T) -> Result<*mut T, Error> {
     }
 }
 
-/// The version of this interface: 1.
+/// The version of this interface: 2. Version 1 had no mg_bcfks_read.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_abi_version() -> u32 {
-    1
+    2
 }
 
 /// Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
