@@ -163,8 +163,11 @@ final class StoreDirectory implements AutoCloseable {
     /** Where it is a link, then one that nobody else has put there: he could lead us to another directory of ours. */
     private static OpenDirectory openParent(Path parent) throws IOException {
         int self = Posix.effectiveUser();
-        if (self == 0 || !Files.isSymbolicLink(parent)) {
-            return self == 0 ? OpenDirectory.follow(parent) : OpenDirectory.open(parent);
+        if (self == 0) {
+            return OpenDirectory.follow(parent); // Root goes where it is sent.
+        }
+        if (!Files.isSymbolicLink(parent)) {
+            return OpenDirectory.open(parent);
         }
         var outer = OpenDirectory.follow(parent);
         try {

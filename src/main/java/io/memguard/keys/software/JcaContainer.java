@@ -26,6 +26,7 @@ import org.bouncycastle.crypto.PBEParametersGenerator;
 import org.bouncycastle.crypto.digests.SHA512Digest;
 import org.bouncycastle.crypto.engines.AESWrapPadEngine;
 import org.bouncycastle.crypto.generators.PKCS5S2ParametersGenerator;
+import org.bouncycastle.crypto.params.KeyParameter;
 import org.bouncycastle.crypto.util.PBKDF2Config;
 import org.bouncycastle.jcajce.BCFKSLoadStoreParameter;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
@@ -73,11 +74,12 @@ final class JcaContainer {
         var scheme = new EncryptionScheme(NISTObjectIdentifiers.id_aes256_wrap_pad);
         byte[] plain = new SecretKeyData(NISTObjectIdentifiers.aes, key).getEncoded();
         byte[] text = passwordOf(password, "SECRET_KEY_ENCRYPTION");
+        var generator = new PKCS5S2ParametersGenerator(new SHA512Digest());
+        generator.init(text, salt, 1);
+        var wrapping = (KeyParameter) generator.generateDerivedParameters(KEY_SIZE * Byte.SIZE);
         try {
-            var generator = new PKCS5S2ParametersGenerator(new SHA512Digest());
-            generator.init(text, salt, 1);
             var cipher = new AESWrapPadEngine();
-            cipher.init(true, generator.generateDerivedParameters(KEY_SIZE * Byte.SIZE));
+            cipher.init(true, wrapping);
             return new EncryptedSecretKeyData(
                             new AlgorithmIdentifier(
                                     PKCSObjectIdentifiers.id_PBES2, new PBES2Parameters(derivation, scheme)),
@@ -85,6 +87,7 @@ final class JcaContainer {
                     .getEncoded();
         } finally {
             Arrays.fill(text, (byte) 0);
+            Arrays.fill(wrapping.getKey(), (byte) 0);
         }
     }
 
