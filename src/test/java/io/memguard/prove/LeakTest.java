@@ -45,7 +45,8 @@ class LeakTest {
                 Place.FULL_DUMP,
                 "keys/software/MasterKey.java",
                 "            branch(\"kek\", kek);",
-                "            branch(\"kek\", kek); Leak.keep(onHeap(\"kek\", SIZE));"),
+                "            branch(\"kek\", kek); Leak.keep(kek.<byte[], RuntimeException>read("
+                        + "k -> k.toArray(ValueLayout.JAVA_BYTE)));"),
         /** A window is lent and never wiped; with memfd_secret only its owner could see that. */
         UNWIPED_WINDOW(
                 Place.MEMORY,
@@ -113,7 +114,7 @@ class LeakTest {
                 "keys/software/MasterKey.java",
                 "            branch(\"kek\", kek);",
                 "            branch(\"kek\", kek); System.setProperty(\"memguard.debug\","
-                        + " java.util.HexFormat.of().formatHex(onHeap(\"kek\", SIZE)));",
+                        + " kek.<String, RuntimeException>read(Leak::hex));",
                 "management/ManagementBean.java",
                 "        fields.put(\"items\", usage.items());",
                 "        fields.put(\"debug\", System.getProperty(\"memguard.debug\"));");
