@@ -87,7 +87,7 @@ typedef struct MgUsage {
 extern "C" {
 #endif // __cplusplus
 
-// The version of this interface: 2. Version 1 had no mg_bcfks_read.
+// The version of this interface: 2. Version 1 had neither mg_bcfks_read nor mg_wipe_traces.
 uint32_t mg_abi_version(void);
 
 // Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
@@ -234,6 +234,9 @@ int64_t mg_bcfks_read(const uint8_t *container,
 int32_t mg_copy(const uint8_t *from,
                 uint8_t *to,
                 uint64_t length);
+
+// Wipes what a call of another library has left in registers, and on the stack up to 16 KiB below the caller.
+void mg_wipe_traces(void);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -77,7 +77,7 @@ fn out<T>(target: *mut T) -> Result<*mut T, Error> {
     }
 }
 
-/// The version of this interface: 2. Version 1 had no mg_bcfks_read.
+/// The version of this interface: 2. Version 1 had neither mg_bcfks_read nor mg_wipe_traces.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_abi_version() -> u32 {
     2
@@ -408,6 +408,12 @@ pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i
         traces::wipe(256);
         Ok(())
     })
+}
+
+/// Wipes what a call of another library has left in registers, and on the stack up to 16 KiB below the caller.
+#[unsafe(no_mangle)]
+pub extern "C" fn mg_wipe_traces() {
+    traces::wipe(16 << 10);
 }
 
 #[cfg(test)]

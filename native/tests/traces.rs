@@ -64,3 +64,46 @@ fn neither_a_cipher_nor_a_copy_leaves_random_words_in_registers() {
     assert_eq!(random_words(&found), 0, "after a borrow");
     assert!(Lent::from(window).is_ok_and(|lent| lent.bytes() == plain));
 }
+
+/// Leaves text in registers and far below its caller, as a token's library does.
+#[inline(never)]
+fn leave(text: &[u8; 32]) -> u8 {
+    let mut deep = [0u8; 12 << 10];
+    for chunk in deep[..1024].chunks_mut(32) {
+        chunk.copy_from_slice(text);
+    }
+    let kept = std::hint::black_box(&mut deep)[17];
+    // SAFETY: it loads a register from the text, and says so.
+    unsafe { asm!("vmovdqu ymm7, [{text}]", text = in(reg) text.as_ptr(), out("ymm7") _, options(nostack, readonly)) };
+    kept
+}
+
+/// How often the text lies below this frame, where nobody calls anything meanwhile.
+#[inline(never)]
+fn below(text: &[u8; 32]) -> usize {
+    let here = std::ptr::from_ref(&text).cast::<u8>();
+    let mut found = 0;
+    for depth in 256..(14 << 10) {
+        // SAFETY: a thread's stack is longer than that, and this reads it only.
+        let same =
+            unsafe { here.sub(depth).read_volatile() == text[0] && here.sub(depth - 1).read_volatile() == text[1] };
+        found += usize::from(same);
+    }
+    found
+}
+
+#[test]
+fn what_another_library_left_is_wiped() {
+    if !is_x86_feature_detected!("avx") {
+        return;
+    }
+    assert_eq!(mg_init(0), MG_OK);
+    let text = *b"\xA1\xB2cdefghijklmnopqrstuvwxyz012345";
+    leave(&text);
+    assert!(below(&text) > 0, "the test would see nothing");
+    leave(&text);
+    mg_wipe_traces();
+    let found = vector_registers();
+    assert_eq!(random_words(&found), 0, "in registers");
+    assert_eq!(below(&text), 0, "on the stack");
+}

@@ -1475,6 +1475,63 @@ public class CacheLibrary extends CacheLibrary$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class mg_wipe_traces {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_wipe_traces").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void mg_wipe_traces()
+     * }
+     */
+    public static FunctionDescriptor mg_wipe_traces$descriptor() {
+        return mg_wipe_traces.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void mg_wipe_traces()
+     * }
+     */
+    public static MethodHandle mg_wipe_traces$handle() {
+        return mg_wipe_traces.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void mg_wipe_traces()
+     * }
+     */
+    public static MemorySegment mg_wipe_traces$address() {
+        return mg_wipe_traces.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void mg_wipe_traces()
+     * }
+     */
+    public static void mg_wipe_traces() {
+        var mh$ = mg_wipe_traces.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_wipe_traces");
+            }
+            mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int MG_ERR_INVALID_ARGUMENT = (int)-1L;
     /**
      * {@snippet lang=c :

@@ -3,6 +3,7 @@ package io.memguard.keys.pkcs11;
 import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.ffi.pkcs11.*;
+import io.memguard.memory.Traces;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -235,6 +236,8 @@ final class Cryptoki {
             check("C_EncryptInit", CK_C_EncryptInit.invoke(init, session, mechanism, key));
             check("C_Encrypt", CK_C_Encrypt.invoke(encrypt, session, plain, plain.byteSize(), out, length));
             requireLength("C_Encrypt", out.byteSize(), length);
+        } finally {
+            Traces.wipe(); // Of the token's library, which may have worked in this process.
         }
     }
 
@@ -247,6 +250,8 @@ final class Cryptoki {
             check("C_DecryptInit", CK_C_DecryptInit.invoke(init, session, mechanism, key));
             check("C_Decrypt", CK_C_Decrypt.invoke(decrypt, session, in, in.byteSize(), out, length));
             requireLength("C_Decrypt", expected, length);
+        } finally {
+            Traces.wipe(); // Of the token's library, which may have worked in this process.
         }
     }
 
