@@ -40,16 +40,28 @@ final class RetrieveCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
             Optional<Secret> secret = guard.secret(name);
-            if (secret.isEmpty()) {
-                System.err.println("memguard: not found");
-                return 1;
+            if (secret.isPresent() && written(secret.get(), guard)) {
+                return 0;
             }
+            System.err.println("memguard: not found");
+            return 1;
+        }
+    }
+
+    /** @return whether it was still there: another process may have deleted it since it was looked up */
+    private boolean written(Secret secret, MemGuard guard) throws IOException {
+        try {
             if (output != null) {
-                OutputFile.write(output, force, secret.get());
+                OutputFile.write(output, force, secret);
             } else {
-                print(secret.get());
+                print(secret);
             }
-            return 0;
+            return true;
+        } catch (MemGuardException e) {
+            if (e.code() == ErrorCode.RETRIEVE_FAILED && !guard.contains(name)) {
+                return false;
+            }
+            throw e;
         }
     }
 

@@ -3,10 +3,13 @@ package io.memguard.cli;
 import static io.memguard.cli.NewStore.*;
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.crash.Filetrace;
+import io.memguard.process.ChildJvm;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,6 +50,27 @@ class OutputTest {
                 74,
                 "no such file",
                 store.run("retrieve", "a", "--output", folder.resolve("x/y").toString()));
+    }
+
+    /** The file that is written is made after the secret was found, and before its value is read. */
+    @Test
+    void aSecretThatIsDeletedMeanwhileIsNotFound() throws Exception {
+        store.done(NOTHING, "store", "a");
+        Path folder = Files.createDirectory(temporary.resolve("folder"));
+        var environment = new ArrayList<>(Filetrace.environment(folder, null, 0));
+        environment.add("MEMGUARD_DIR=" + temporary.resolve("store"));
+        environment.add("MEMGUARD_PASSPHRASE_FILE=" + store.passphrase());
+        var arguments =
+                List.of("retrieve", "a", "--output", folder.resolve("out").toString());
+        try (var child = ChildJvm.start(StoppedMain.class, environment, arguments)) {
+            child.awaitStop();
+            store.done(NOTHING, "delete", "a");
+            child.resume();
+            String said = child.rest();
+            assertTrue(said.endsWith("memguard: not found\n"), said);
+            assertEquals(1, child.exitCode());
+        }
+        assertEquals(List.of(), list(folder));
     }
 
     @Test

@@ -7,7 +7,6 @@ import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import io.memguard.os.Posix;
 import io.memguard.process.ChildJvm;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -34,7 +33,7 @@ class KilledLockHolderTest {
                 try (var holder =
                         ChildJvm.start(LockHolder.class, environment, List.of(work.toString(), Long.toString(call)))) {
                     calls = calls(holder);
-                    awaitStop(holder.pid());
+                    holder.awaitStop();
                     holding += isLocked() ? 1 : 0;
                     points++;
                     var waiting = CompletableFuture.runAsync(() -> store(guard));
@@ -62,16 +61,6 @@ class KilledLockHolderTest {
             line = String.valueOf(holder.readLine());
         }
         return Long.parseLong(line);
-    }
-
-    private static void awaitStop(long pid) throws Exception {
-        String state = "";
-        while (!state.equals("T")) {
-            String stat = Files.readString(Path.of("/proc", Long.toString(pid), "stat"));
-            state = stat.substring(stat.lastIndexOf(')') + 2).substring(0, 1);
-            assertNotEquals("Z", state, "the holder ended before it was stopped");
-            Thread.onSpinWait();
-        }
     }
 
     /** Asks the kernel, as a process that does not wait would. */

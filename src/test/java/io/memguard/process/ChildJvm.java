@@ -3,6 +3,7 @@ package io.memguard.process;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -116,6 +117,24 @@ public final class ChildJvm implements AutoCloseable {
             throw new AssertionError("the child does not end");
         }
         return process.exitValue();
+    }
+
+    /** Waits until it has stopped itself. */
+    public void awaitStop() throws IOException {
+        String state = "";
+        while (!state.equals("T")) {
+            String stat = Files.readString(Path.of("/proc", Long.toString(pid()), "stat"));
+            state = stat.substring(stat.lastIndexOf(')') + 2).substring(0, 1);
+            if (state.equals("Z")) {
+                throw new AssertionError("the child ended before it was stopped:\n" + rest());
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    /** SIGCONT. */
+    public void resume() throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-CONT", Long.toString(pid())).start().waitFor();
     }
 
     /** SIGKILL. */
