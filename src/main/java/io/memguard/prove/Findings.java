@@ -13,11 +13,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** What a search of one place has found. Not thread-safe. */
 final class Findings {
     private static final int CHUNK = 1 << 20;
+    private static final int SMALL = 1 << 16;
 
     private final Needles needles;
     private final Map<Key, Found> found = new LinkedHashMap<>();
@@ -105,14 +107,7 @@ final class Findings {
             boolean isLast = filled < CHUNK;
             int end = isLast ? filled : CHUNK - Needles.LONGEST;
             long start = begin;
-            needles.search(
-                    chunk,
-                    end,
-                    filled,
-                    (canary, encoding, from, at) -> found.computeIfAbsent(
-                                    new Key(canary, encoding, protection),
-                                    key -> new Found("byte " + from + " of it: " + where.apply(start + at)))
-                            .windows++);
+            search(chunk, end, filled, protection, start, where);
             bytes += end;
             if (isLast) {
                 return this;
@@ -120,6 +115,26 @@ final class Findings {
             System.arraycopy(chunk, end, chunk, 0, filled - end);
             begin += end;
             filled -= end;
+        }
+    }
+
+    /** Each half of it by a processor of its own. */
+    private void search(
+            byte[] chunk, int end, int filled, Protection protection, long start, LongFunction<String> where) {
+        Needles.Finds finds = (canary, encoding, from, at) -> {
+            synchronized (found) {
+                found.computeIfAbsent(
+                                new Key(canary, encoding, protection),
+                                key -> new Found("byte " + from + " of it: " + where.apply(start + at)))
+                        .windows++;
+            }
+        };
+        if (end < SMALL) {
+            needles.search(chunk, 0, end, filled, finds);
+        } else {
+            IntStream.of(0, end / 2)
+                    .parallel()
+                    .forEach(begin -> needles.search(chunk, begin, begin == 0 ? end / 2 : end, filled, finds));
         }
     }
 

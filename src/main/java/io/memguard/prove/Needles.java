@@ -17,7 +17,6 @@ final class Needles {
     static final int LONGEST = 64;
 
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final byte[] ZEROS = new byte[4096];
     private static final long MIX = 0x9E3779B97F4A7C15L;
     private static final int FILTER_BITS = 24; // 2 MiB: fits into a cache, and lets one in fifty through.
 
@@ -80,31 +79,50 @@ final class Needles {
         void found(Canary canary, String encoding, int from, int at);
     }
 
-    /** Looks at windows that begin before {@code end}; up to {@link #LONGEST} bytes behind it are there to compare. */
-    void search(byte[] bytes, int end, int length, Finds finds) {
+    /**
+     * Looks at windows that begin from {@code begin} on and before {@code end}; up to {@link #LONGEST} bytes behind it are
+     * there to compare.
+     */
+    void search(byte[] bytes, int begin, int end, int length, Finds finds) {
         int last = Math.min(end, length - Long.BYTES + 1);
-        for (int at = 0; at < last; at++) {
-            long word = (long) LONG.get(bytes, at);
-            if (word == 0) {
-                // Most of a core dump is pages that nobody ever touched.
-                while (at + ZEROS.length < last
-                        && Arrays.equals(bytes, at, at + ZEROS.length, ZEROS, 0, ZEROS.length)) {
-                    at += ZEROS.length - Long.BYTES;
-                }
-                while (at + 2 * Long.BYTES < last && (long) LONG.get(bytes, at + Long.BYTES) == 0) {
-                    at += Long.BYTES;
-                }
-                at += 3; // Nothing random begins with five zeros.
+        int at = begin;
+        while (at + Long.SIZE <= last) {
+            // Most of a core dump is pages that nobody ever touched.
+            if (isZero(bytes, at)) {
+                at += Long.SIZE;
                 continue;
             }
-            int bit = (int) ((word * MIX) >>> (64 - FILTER_BITS));
-            if ((filter[bit >>> 6] >>> bit & 1) != 0) {
-                compare(word, bytes, at, length, finds);
+            for (long maybe = filtered(bytes, at); maybe != 0; maybe &= maybe - 1) {
+                compare(bytes, at + Long.numberOfTrailingZeros(maybe), length, finds);
             }
+            at += Long.SIZE;
+        }
+        for (; at < last; at++) {
+            compare(bytes, at, length, finds);
         }
     }
 
-    private void compare(long word, byte[] bytes, int at, int length, Finds finds) {
+    /** Whether 64 windows are. */
+    private static boolean isZero(byte[] bytes, int from) {
+        long all = 0;
+        for (int at = from; at < from + Long.SIZE; at += Long.BYTES) {
+            all |= (long) LONG.get(bytes, at);
+        }
+        return all == 0 && (long) LONG.get(bytes, from + Long.SIZE - 1) == 0;
+    }
+
+    /** Which of 64 windows are to be compared, a bit each: without a branch, so that the filter's words are fetched at once. */
+    private long filtered(byte[] bytes, int from) {
+        long maybe = 0;
+        for (int i = 0; i < Long.SIZE; i++) {
+            int bit = (int) (((long) LONG.get(bytes, from + i) * MIX) >>> (64 - FILTER_BITS));
+            maybe |= (filter[bit >>> 6] >>> bit & 1) << i;
+        }
+        return maybe;
+    }
+
+    private void compare(byte[] bytes, int at, int length, Finds finds) {
+        long word = (long) LONG.get(bytes, at);
         for (int place = slot(word); form[place] != 0; place = (place + 1) & mask) {
             if (keys[place] == word) {
                 Encodings.Form each = forms.get(form[place] - 1);

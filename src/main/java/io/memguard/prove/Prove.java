@@ -12,6 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
 
 /**
  * Lets JVMs do everything with random secrets and looks for these wherever they could be found: {@code memguard prove}.
@@ -105,9 +108,7 @@ public final class Prove implements AutoCloseable {
                 child.go();
             }
             if (settings.places().stream().anyMatch(Place::needsCrash)) {
-                for (Phase phase : settings.phases()) {
-                    crash(phase, arguments);
-                }
+                crashAll(arguments);
             }
             child.go();
             child.awaitEnd();
@@ -125,6 +126,24 @@ public final class Prove implements AutoCloseable {
 
     private void derive(Path store, String passphrase, String when) {
         DerivedKeys.add(settings, store, canaries.get(passphrase, 32), when, canaries);
+    }
+
+    /** Two at a time: one starts while the core dump of another one is looked at. */
+    private void crashAll(List<String> arguments) throws IOException, InterruptedException {
+        var crashes = new ArrayList<Callable<Void>>();
+        for (Phase phase : settings.phases()) {
+            crashes.add(() -> {
+                crash(phase, arguments);
+                return null;
+            });
+        }
+        try (var two = Executors.newFixedThreadPool(2)) {
+            for (var crash : two.invokeAll(crashes)) {
+                crash.get();
+            }
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException known ? known : new IOException(e.getCause());
+        }
     }
 
     private void crash(Phase phase, List<String> arguments) throws IOException, InterruptedException {
@@ -148,18 +167,20 @@ public final class Prove implements AutoCloseable {
         for (Place place : places) {
             if (settings.places().contains(place)) {
                 settings.progress().accept(phase.title() + ": " + place.title());
-                Search.Look look = search.at(place);
-                cells.add(look.cell());
-                String where = place.title() + ", " + phase.title();
-                look.onHeap()
-                        .forEach(hit -> onHeap.computeIfAbsent(
-                                        hit.canary().replaceFirst(".*: container.*", "container password"),
-                                        name -> new TreeSet<>())
-                                .add(where));
-                if (!look.held().isEmpty()) {
-                    held.add(where);
-                }
+                record(search.at(place), place.title() + ", " + phase.title());
             }
+        }
+    }
+
+    private synchronized void record(Search.Look look, String where) {
+        cells.add(look.cell());
+        look.onHeap()
+                .forEach(hit -> onHeap.computeIfAbsent(
+                                hit.canary().replaceFirst(".*: container.*", "container password"),
+                                name -> new TreeSet<>())
+                        .add(where));
+        if (!look.held().isEmpty()) {
+            held.add(where);
         }
     }
 
