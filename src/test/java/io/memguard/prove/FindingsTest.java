@@ -2,14 +2,19 @@ package io.memguard.prove;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.memguard.Secrets;
+import java.io.ByteArrayInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class FindingsTest {
     private static final int LOOKS = 2000;
+    private static final int APART = 12;
 
     @TempDir
     Path folder = Path.of("");
@@ -32,6 +37,48 @@ class FindingsTest {
         } finally {
             ended.set(true);
             writer.join();
+        }
+    }
+
+    /** At the borders of what is read at once, of what a processor gets of it, and of what is looked up together. */
+    @Test
+    void aPieceOfEightBytesIsFoundWhereverItLies() throws Exception {
+        var canaries = new Canaries();
+        byte[] secret = canaries.get("value", 32);
+        var random = new SplittableRandom(Secrets.seed());
+        int size = (5 << 19) + random.nextInt(1000);
+        for (int shift = 0; shift < APART; shift++) {
+            for (boolean isEmpty : new boolean[] {true, false}) {
+                byte[] memory = new byte[size];
+                if (!isEmpty) {
+                    random.nextBytes(memory);
+                }
+                var places = new TreeSet<Integer>();
+                for (int border = 0; border < size; border += (1 << 18) - 16) {
+                    for (int at = Math.max(0, border - 2 * APART); at < border + 2 * APART; at += APART) {
+                        places.add(at + shift);
+                    }
+                }
+                places.add(size - Long.BYTES);
+                for (int place : places) {
+                    int from = 1 + random.nextInt(secret.length - Long.BYTES - 1);
+                    System.arraycopy(secret, from, memory, place, Long.BYTES);
+                    // No ninth byte by chance.
+                    if (place > 0 && memory[place - 1] == secret[from - 1]) {
+                        memory[place - 1] ^= 1;
+                    }
+                    int behind = place + Long.BYTES;
+                    if (behind < size && memory[behind] == secret[from + Long.BYTES]) {
+                        memory[behind] ^= 1;
+                    }
+                }
+                var findings = new Findings(canaries.needles())
+                        .add(new ByteArrayInputStream(memory), Findings.Protection.NONE, Long::toString);
+                var hits = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
+                assertEquals(1, hits.size());
+                assertEquals(places.size(), hits.getFirst().windows(), "shift " + shift);
+                assertEquals(size, findings.bytes());
+            }
         }
     }
 
