@@ -88,7 +88,7 @@ static int traced(int fd) { return fd >= 0 && fd < DESCRIPTORS && names[fd] && i
 static int fails(const char *kind) {
   calls++;
   if (kill_at && calls == kill_at) kill(getpid(), SIGKILL);
-  if (stop_at && calls == stop_at) kill(getpid(), SIGSTOP);
+  if (stop_at && calls == stop_at) raise(SIGSTOP); // Of this thread: sent to the process, another one would take it, later.
   if (!fault_first || calls < fault_first || calls > fault_last) return 0;
   if (only_syncs && strcmp(kind, "sync")) return 0;
   if (fault_error == SHORT) {

@@ -67,8 +67,8 @@ class OutputTest {
             store.done(NOTHING, "delete", "a");
             child.resume();
             String said = child.rest();
+            assertEquals(1, child.exitCode(), said);
             assertTrue(said.endsWith("memguard: not found\n"), said);
-            assertEquals(1, child.exitCode());
         }
         assertEquals(List.of(), list(folder));
     }

@@ -45,6 +45,9 @@ class FindingsTest {
     void aPieceOfEightBytesIsFoundWhereverItLies() throws Exception {
         var canaries = new Canaries();
         byte[] secret = canaries.get("value", 32);
+        for (int i = 0; i < secret.length; i += 4) {
+            secret[i] = 0; // What begins with zeros may lie behind zeros.
+        }
         var random = new SplittableRandom(Secrets.seed());
         int size = (5 << 19) + random.nextInt(1000);
         for (int shift = 0; shift < APART; shift++) {
@@ -54,7 +57,7 @@ class FindingsTest {
                     random.nextBytes(memory);
                 }
                 var places = new TreeSet<Integer>();
-                for (int border = 0; border < size; border += (1 << 18) - 16) {
+                for (int border = 0; border < size; border += (1 << 14) - 1) {
                     for (int at = Math.max(0, border - 2 * APART); at < border + 2 * APART; at += APART) {
                         places.add(at + shift);
                     }
