@@ -44,11 +44,13 @@ class FindingsTest {
     @Test
     void aPieceOfEightBytesIsFoundWhereverItLies() throws Exception {
         var canaries = new Canaries();
-        byte[] secret = canaries.get("value", 32);
+        var random = new SplittableRandom(Secrets.seed());
+        byte[] secret = new byte[32];
+        random.nextBytes(secret);
         for (int i = 0; i < secret.length; i += 4) {
             secret[i] = 0; // What begins with zeros may lie behind zeros.
         }
-        var random = new SplittableRandom(Secrets.seed());
+        canaries.put("value", Canary.Kind.SECRET, secret);
         int size = (5 << 19) + random.nextInt(1000);
         for (int shift = 0; shift < APART; shift++) {
             for (boolean isEmpty : new boolean[] {true, false}) {
