@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -149,6 +150,30 @@ class MemGuardTest {
             }
             second.delete("shared");
             assertThrows(MemGuardException.class, () -> read(first, "shared"));
+        }
+    }
+
+    @Test
+    void containsAnswersWhileAnotherOneStoresAndDeletes() throws Exception {
+        try (var reader = open();
+                var writer = open()) {
+            var stopped = new AtomicBoolean();
+            var writing = Thread.ofPlatform().start(() -> {
+                while (!stopped.get()) {
+                    store(writer, "a", "value");
+                    writer.delete("a");
+                }
+            });
+            try {
+                int there = 0;
+                for (int i = 0; i < 50_000; i++) {
+                    there += reader.contains("a") ? 1 : 0;
+                }
+                assertTrue(there > 0 && there < 50_000, there + " times there");
+            } finally {
+                stopped.set(true);
+                writing.join();
+            }
         }
     }
 

@@ -11,7 +11,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -288,12 +290,15 @@ public final class SecretStore implements AutoCloseable {
     }
 
     private boolean isThere(SecretName name) throws IOException {
-        Path file = layout.value(name.hex());
-        boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
-        if (!there && !Files.notExists(file, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException("no access to " + layout.name());
+        try {
+            // One look, not exists() and then notExists(): others store and delete in between.
+            Files.readAttributes(layout.value(name.hex()), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            return true;
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            throw new IOException("no access to " + layout.name(), e);
         }
-        return there;
     }
 
     private boolean containsByRecord(SecretName name) throws IOException {

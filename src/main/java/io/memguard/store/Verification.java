@@ -128,9 +128,11 @@ public final class Verification {
             result.exposed().add(file);
         }
         String hash = StoreLayout.hex(file).orElseThrow();
+        // A name comes before its value and goes after it; the second look is for who stores or deletes in between.
         if (StoreLayout.isValue(file)
                 && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)
-                && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                && Files.exists(path, LinkOption.NOFOLLOW_LINKS)
+                && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)) {
             result.nameless().add(file);
         }
     }
