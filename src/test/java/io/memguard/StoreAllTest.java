@@ -104,9 +104,9 @@ class StoreAllTest {
     @Test
     void buffersOfAllSizesGoTooAndStayTheCallers() {
         long seed = Secrets.seed();
+        int[] sizes = {0, 1, 32, 1024, 100_000, 3_000_000}; // The longest one twice: less than 8 MiB.
+        var values = new LinkedHashMap<String, SecretBuffer>();
         try (var guard = open()) {
-            var values = new LinkedHashMap<String, SecretBuffer>();
-            int[] sizes = {0, 1, 32, 1024, 100_000, 3_000_000}; // The longest one twice: less than 8 MiB.
             for (int size : sizes) {
                 values.put("of " + size, Secrets.random(size, seed + size));
             }
@@ -117,6 +117,7 @@ class StoreAllTest {
                         "of " + size, segment -> Secrets.matches(segment, seed + size)));
                 assertEquals(size, values.get("of " + size).size());
             }
+        } finally {
             values.values().forEach(SecretBuffer::close);
         }
     }

@@ -4,7 +4,6 @@ import io.memguard.MemGuard;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.SecretSources;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -23,8 +22,7 @@ final class Worker {
         if (provider.equals("numbered")) {
             return new NumberedKeys();
         }
-        var passphrase = SecretSources.buffer(Secrets.text("correct horse"));
-        return SoftwareKeys.passphrase(passphrase).cost(1, 8 << 20);
+        return SoftwareKeys.passphrase(() -> Secrets.text("correct horse")).cost(1, 8 << 20);
     }
 
     public static void main(String[] arguments) {
