@@ -7,6 +7,7 @@ import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.SplittableRandom;
+import java.util.concurrent.locks.LockSupport;
 
 /** JVMs around a change of the key: one that changes it, and those that read and write meanwhile. */
 final class RotationLoad {
@@ -34,11 +35,17 @@ final class RotationLoad {
         }
     }
 
-    /** Arguments: directory, {@code rotate} or the number of secrets. */
+    /** Arguments: directory, and the number of secrets; or {@code rotate}, and after how many files it goes slowly. */
     public static void main(String[] arguments) throws Exception {
         try (var guard = open(Path.of(arguments[0]))) {
             if (arguments[1].equals("rotate")) {
-                guard.rotate((done, total) -> System.out.println(done + " of " + total));
+                long slow = Long.parseLong(arguments[2]);
+                guard.rotate((done, total) -> {
+                    System.out.println(done + " of " + total);
+                    if (done >= slow) {
+                        LockSupport.parkNanos(500_000_000); // It is copied, and killed after that.
+                    }
+                });
                 System.out.println("rotated");
             } else {
                 use(guard, Integer.parseInt(arguments[1]));

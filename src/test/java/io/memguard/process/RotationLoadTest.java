@@ -53,7 +53,7 @@ class RotationLoadTest {
             assertTrue(said.matches("uses [1-9][0-9]*\\n"), said);
             System.out.print(SECRETS + " secrets, " + copies.size() + " copies; others: " + said);
         }
-        assertTrue(copies.size() >= KILLS, "too few copies were made within a rotation");
+        assertEquals(2 * KILLS, copies.size(), "copies within the rotation");
         copies.add(store());
         for (Path copy : copies) {
             try (var guard = RotationLoad.open(copy)) {
@@ -76,7 +76,8 @@ class RotationLoadTest {
 
     /** Kills it once so many files are done; it begins where the one before was, so the count goes on from the begin. */
     private void rotateUpTo(long done) throws Exception {
-        try (var child = ChildJvm.start(RotationLoad.class, List.of(), List.of(store().toString(), "rotate"))) {
+        try (var child = ChildJvm.start(
+                RotationLoad.class, List.of(), List.of(store().toString(), "rotate", Long.toString(done)))) {
             for (@Nullable String line = child.readLine(); line != null; line = child.readLine()) {
                 if (line.matches("[0-9]+ of [0-9]+") && Long.parseLong(line.split(" ", 2)[0]) >= done) {
                     copy("during " + done);
