@@ -8,7 +8,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,26 +38,18 @@ public final class Cli {
 
     /** {@code java} and all that comes before the arguments. */
     static List<String> command() {
-        String modules = System.getProperty("jdk.module.path", System.getProperty("java.class.path"));
-        String path = String.join(
-                ":",
-                Arrays.stream((modules + ":" + System.getProperty("java.class.path")).split(":"))
-                        .filter(entry -> entry.endsWith("target/classes")
-                                || entry.contains("bcprov")
-                                || entry.contains("picocli")
-                                || entry.contains("jspecify"))
-                        .distinct()
-                        .toList());
         return List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-XX:-UsePerfData",
+                "-Xlog:disable",
+                "-XX:SharedArchiveFile=" + SharedClasses.file(),
                 "--enable-native-access=io.memguard",
                 "--add-modules",
                 "info.picocli",
                 "-p",
-                path,
+                SharedClasses.modulePath(),
                 "-m",
                 "io.memguard/io.memguard.cli.Main");
     }
