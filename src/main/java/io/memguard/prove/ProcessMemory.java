@@ -67,6 +67,14 @@ final class ProcessMemory implements AutoCloseable {
         return regions;
     }
 
+    /** How much gcore writes, in bytes: what is only reserved, too, as zeros. */
+    long dumpable() throws IOException {
+        return regions().stream()
+                .filter(region -> region.begin() >= 0 && !region.flags().contains("dd"))
+                .mapToLong(region -> region.end() - region.begin())
+                .sum();
+    }
+
     /** Whether the first bytes of a region can be read. */
     boolean canRead(Region region) {
         try {

@@ -56,7 +56,7 @@ public final class Prove implements AutoCloseable {
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
-    /** Takes about a minute, and some hundred megabytes of disk meanwhile. */
+    /** Takes about a minute, and disk for a core dump of that JVM meanwhile: some hundred megabytes, at most 8 GiB. */
     public static Report run(Settings settings) throws IOException, InterruptedException {
         long begin = System.nanoTime();
         try (var prove = new Prove(settings)) {

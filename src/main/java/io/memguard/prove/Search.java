@@ -15,6 +15,7 @@ final class Search {
     static final String CONTROL_MISSING = "what was planted was not found";
 
     private static final int MAX_HITS = 20;
+    private static final long MAX_CORE = 8L << 30;
     private static final String LOCKED_WINDOW =
             "in a locked page outside of swap and core dumps, for as long as it is used; root can read it";
     private static final String REGISTERS =
@@ -227,9 +228,26 @@ final class Search {
     private Look gcore() throws IOException, InterruptedException, Unavailable {
         String gcore = Tool.onPath("gcore")
                 .orElseThrow(() -> new Unavailable("gcore is missing: install gdb (Debian: apt-get install gdb)"));
+        requireRoomForCore();
         Path file = captures.resolve("core");
         Tool.run(List.of(gcore, "-o", file.toString(), Long.toString(child.pid())));
         return coreDump(Place.GCORE, captures.resolve("core." + child.pid()));
+    }
+
+    /** ZGC reserves sixteen times its heap, by default a hundred gigabytes: gcore writes zeros for that, the kernel does not. */
+    private void requireRoomForCore() throws IOException, Unavailable {
+        try (var memory = processMemory()) {
+            long size = memory.dumpable();
+            if (size > MAX_CORE) {
+                throw new Unavailable("gcore would write " + (size >> 30) + " GiB, since this JVM reserves so much"
+                        + " (ZGC: sixteen times its heap): give it a smaller -Xmx");
+            }
+            long free = Files.getFileStore(captures).getUsableSpace();
+            if (size > free / 2) {
+                throw new Unavailable("gcore would write " + (size >> 20) + " MiB, of " + (free >> 20)
+                        + " MiB that are free: give --work a folder on another disk");
+            }
+        }
     }
 
     private Look recording() throws IOException, InterruptedException, Unavailable {

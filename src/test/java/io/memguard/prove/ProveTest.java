@@ -10,15 +10,22 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code memguard prove} finds nothing, with both built-in providers and two collectors. */
 class ProveTest {
-    /** What a JVM reserves is in a core dump of gcore, as gigabytes of zeros. */
+    /** A core dump of gcore holds what a JVM reserves, as zeros, and the JDK's own classes. */
     private static List<String> small(String collector) {
-        return List.of(collector, "-Xmx64m", "-XX:CompressedClassSpaceSize=32m", "-XX:ReservedCodeCacheSize=64m");
+        return List.of(
+                collector,
+                "-Xmx64m",
+                "-XX:CompressedClassSpaceSize=32m",
+                "-XX:ReservedCodeCacheSize=32m",
+                "-XX:+UnlockDiagnosticVMOptions",
+                "-XX:-DumpSharedMappingsInCore"); // Files that all processes share; "all memory" looks at them, too.
     }
 
     @TempDir
@@ -47,6 +54,24 @@ class ProveTest {
                 temporary,
                 text -> {})));
         assertFalse(token.tool("--list-objects").contains("Secret Key"), "the token is as it was");
+    }
+
+    /** ZGC reserves sixteen times its heap, and gcore writes zeros for that. */
+    @Test
+    void aJvmThatReservesTooMuchDoesNotFillTheDisk() throws Exception {
+        var report = Prove.run(new Settings(
+                "software",
+                Optional.empty(),
+                List.of("-XX:+UseZGC", "-Xmx1g"),
+                EnumSet.of(Place.GCORE),
+                EnumSet.of(Phase.AT_REST),
+                false,
+                List.of(),
+                temporary,
+                text -> {}));
+        var cell = report.cells().getFirst();
+        assertEquals(State.NOT_PROVEN, cell.state(), cell.toString());
+        assertTrue(cell.note().contains("smaller -Xmx"), cell.toString());
     }
 
     private static void assertNothingIsFound(Report report) throws IOException {
