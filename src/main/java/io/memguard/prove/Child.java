@@ -17,7 +17,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -25,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 final class Child implements AutoCloseable {
     private static final long PATIENCE = TimeUnit.MINUTES.toNanos(5);
     private static final String END = "its output ended";
+    private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
 
     private final Path work;
     private final Canaries canaries;
@@ -61,6 +64,7 @@ final class Child implements AutoCloseable {
         builder.environment().put("MEMGUARD_PROVE_CONTROL", control(Control.VARIABLE));
         builder.redirectError(ProcessBuilder.Redirect.appendTo(log().toFile()));
         process = builder.start();
+        ALIVE.add(process);
         Thread.ofPlatform().daemon().name("answers").start(this::answer);
         Thread.ofPlatform().daemon().name("lines").start(this::listen);
     }
@@ -242,9 +246,15 @@ final class Child implements AutoCloseable {
         }
     }
 
+    /** Ends all of them, when this process ends: a JVM that stands still would stay for ever. */
+    static void endAll() {
+        ALIVE.forEach(Process::destroyForcibly);
+    }
+
     @Override
     public void close() {
         process.destroyForcibly();
+        ALIVE.remove(process);
         try {
             server.close();
         } catch (IOException e) {

@@ -1,6 +1,7 @@
 package io.memguard.prove;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Lets JVMs do everything with random secrets and looks for these wherever they could be found: {@code memguard prove}.
@@ -46,6 +48,7 @@ public final class Prove implements AutoCloseable {
     private final List<Cell> cells = new ArrayList<>();
     private final Map<String, TreeSet<String>> onHeap = new TreeMap<>();
     private final TreeSet<String> held = new TreeSet<>();
+    private final Thread atExit = new Thread(this::abandon);
 
     private Prove(Settings settings) throws IOException {
         this.settings = settings;
@@ -54,6 +57,7 @@ public final class Prove implements AutoCloseable {
                 settings.work(),
                 "memguard-prove-",
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Runtime.getRuntime().addShutdownHook(atExit);
     }
 
     /** Takes about a minute, and disk for a core dump of that JVM meanwhile: some hundred megabytes, at most 8 GiB. */
@@ -207,7 +211,21 @@ public final class Prove implements AutoCloseable {
     private static void delete(Path folder) throws IOException {
         try (var walk = Files.walk(folder)) {
             for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
+                Files.deleteIfExists(path);
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause(); // A folder was removed while it was listed.
+        }
+    }
+
+    /** Whoever interrupts it is not left with gigabytes of dumps. Others still write at first, or remove files as well. */
+    private void abandon() {
+        Child.endAll();
+        for (int attempts = 0; Files.exists(work) && attempts < 100; attempts++) {
+            try {
+                delete(work);
+            } catch (IOException e) {
+                LockSupport.parkNanos(20_000_000);
             }
         }
     }
@@ -215,5 +233,6 @@ public final class Prove implements AutoCloseable {
     @Override
     public void close() throws IOException {
         delete(work);
+        Runtime.getRuntime().removeShutdownHook(atExit);
     }
 }
