@@ -4,6 +4,7 @@
 mod support;
 use std::arch::asm;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use support::*;
 
 /// What the caller of an export finds in the vector registers: 16 of 32 bytes, those that every x86-64 with AVX has.
@@ -106,4 +107,100 @@ fn what_another_library_left_is_wiped() {
     let found = vector_registers();
     assert_eq!(random_words(&found), 0, "in registers");
     assert_eq!(below(&text), 0, "on the stack");
+}
+
+extern "C" fn no_more(_signal: libc::c_int) {}
+
+/// Lets signals come, or not.
+fn signals(how: libc::c_int) {
+    // SAFETY: the set is made before it is used, and belongs to this thread.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGUSR2);
+        assert_eq!(libc::pthread_sigmask(how, &set, std::ptr::null_mut()), 0);
+    }
+}
+
+/// The kernel stores all registers on the stack when a signal comes; profilers send one every few milliseconds.
+#[test]
+fn a_signal_in_the_midst_of_a_cipher_or_a_copy_leaves_nothing() {
+    let mut random = Random::new();
+    let block: [u8; 16] = std::array::from_fn(|_| random.next() as u8 | 1);
+    let plain = block.repeat(4 << 10);
+    let (mut sealed, mut opened, mut aead) = (vec![0u8; plain.len() + 28], plain.clone(), 0);
+    let cache = Cache::new();
+    let handle = cache.put(&plain);
+    // SAFETY: the handler does nothing; all arrays are as long as said.
+    unsafe {
+        libc::signal(libc::SIGUSR2, no_more as *const () as libc::sighandler_t);
+        assert_eq!(mg_aead_new(sealed.as_ptr(), MG_BEST_EFFORT, &mut aead), MG_OK);
+    }
+    let (length, aad) = (plain.len() as u64, block.as_ptr());
+    let mut window = mg_borrow(cache.0, handle);
+    under_signals(&block, "a borrow", &mut || {
+        mg_window_release(window);
+        window = mg_borrow(cache.0, handle);
+        window.min(0) as i32
+    });
+    mg_window_release(window);
+    let mut handle = handle;
+    under_signals(&block, "a write to the cache", &mut || {
+        mg_remove(cache.0, handle);
+        // SAFETY: as above.
+        unsafe { mg_put(cache.0, plain.as_ptr(), length, 0, 0, &mut handle) }
+    });
+    // SAFETY: as above.
+    under_signals(&block, "sealing", &mut || unsafe {
+        mg_aead_seal(aead, aad, 16, plain.as_ptr(), length, sealed.as_mut_ptr(), length + 28)
+    });
+    // SAFETY: as above.
+    under_signals(&block, "opening", &mut || unsafe {
+        mg_aead_open(aead, aad, 16, sealed.as_ptr(), length + 28, opened.as_mut_ptr(), length)
+    });
+    // SAFETY: as above.
+    under_signals(&block, "a copy", &mut || unsafe {
+        mg_copy(plain.as_ptr(), opened.as_mut_ptr(), length)
+    });
+    mg_aead_free(aead);
+    assert_eq!(opened, plain);
+}
+
+/// Does something again and again, while another thread sends signals.
+fn under_signals(block: &[u8; 16], what: &str, work: &mut dyn FnMut() -> i32) {
+    signals(libc::SIG_BLOCK);
+    // SAFETY: this thread outlives the scope below.
+    let victim = unsafe { libc::pthread_self() };
+    let over = AtomicBool::new(false);
+    let found = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !over.load(Relaxed) {
+                // SAFETY: see above.
+                unsafe { libc::pthread_kill(victim, libc::SIGUSR2) };
+            }
+        });
+        let mut found = 0;
+        for _ in 0..1_000 {
+            signals(libc::SIG_UNBLOCK);
+            let status = work();
+            signals(libc::SIG_BLOCK);
+            found += usize::from(holds(block));
+            assert_eq!(status, MG_OK, "{what}");
+        }
+        over.store(true, Relaxed);
+        found
+    });
+    assert_eq!(found, 0, "of 1000 times {what} left plaintext on the stack");
+}
+
+/// Whether eight bytes of the block lie on the stack below this frame.
+#[inline(never)]
+fn holds(block: &[u8; 16]) -> bool {
+    let here = std::ptr::from_ref(&block).cast::<u8>();
+    let halves = [&block[..8], &block[8..]].map(|half| u64::from_ne_bytes(half.try_into().unwrap()));
+    (256..(32 << 10)).any(|depth| {
+        // SAFETY: a thread's stack is longer than that, and this reads it only.
+        let word = unsafe { here.sub(depth).cast::<u64>().read_unaligned() };
+        halves.contains(&word)
+    })
 }
