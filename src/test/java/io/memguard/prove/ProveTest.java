@@ -10,12 +10,14 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code memguard prove} finds nothing, with both built-in providers and two collectors. */
+@Tag("alone") // Four matrices in four minutes.
 class ProveTest {
     /** A core dump of gcore holds what a JVM reserves, as zeros, and the JDK's own classes. */
     private static List<String> small(String collector) {
