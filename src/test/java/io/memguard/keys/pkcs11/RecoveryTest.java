@@ -3,11 +3,14 @@ package io.memguard.keys.pkcs11;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.keys.KeyMode;
+import io.memguard.os.Posix;
 import io.memguard.process.ChildJvm;
 import io.memguard.tokens.P11KitServer;
 import io.memguard.tokens.SoftHsm;
 import io.memguard.tokens.SoftTpm;
+import io.memguard.tokens.Tools;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -235,6 +238,82 @@ class RecoveryTest {
                     ask(service(tpm.environment()), "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
             assertTrue(answer.startsWith("SECURITY_ERROR") && answer.contains("tpm2_ptool addkey"), answer);
         }
+    }
+
+    /** SoftHSM then says that it has made an object, and has not. */
+    @Test
+    void aTokenWhoseDiskIsFullLosesNothing() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        Path tokens = directory.resolve("hsm/tokens");
+        if (Posix.effectiveUser() != 0 || !isMounted(tokens)) {
+            System.out.println("NOT TESTED without root and mount(8): records in SoftHSM on a full disk");
+            return;
+        }
+        try {
+            String open = "software " + hsm.token("records").uriWithPin("records");
+            var service = service(hsm.environment());
+            assertAnswers("ok", service, "open software");
+            assertAnswers("ok", service, "store a 100 1");
+            assertAnswers("ok", service, "close");
+            Path filler = tokens.resolve("filler");
+            fill(filler);
+            assertNoRoom("STORE_FAILED", service, "accept " + open);
+            assertAnswers("ok", service, "open software");
+            assertAnswers("right", service, "cold a 1");
+            assertAnswers("ok", service, "close");
+            Files.delete(filler);
+            assertAnswers("ok", service, "accept " + open);
+            assertAnswers("ok", service, "open " + open);
+            assertAnswers("ok", service, "store b 100 2");
+            fill(filler);
+            assertNoRoom("STORE_FAILED", service, "store a 100 3");
+            assertNoRoom("STORE_FAILED", service, "store c 100 3");
+            assertNoRoom("DELETE_FAILED", service, "delete b");
+            assertNoRoom("STORE_FAILED", service, "rotate");
+            var other = service(hsm.environment());
+            assertAnswers("ok", other, "open " + open);
+            for (var reader : List.of(service, other)) {
+                assertAnswers("right", reader, "cold a 1");
+                assertAnswers("right", reader, "cold b 2");
+            }
+            Files.delete(filler);
+            for (String done : List.of("store a 100 3", "store c 100 3", "delete b", "rotate")) {
+                assertAnswers("ok", service, done);
+            }
+            for (var reader : List.of(service, other)) {
+                assertAnswers("right", reader, "cold a 3");
+                assertAnswers("right", reader, "cold c 3");
+            }
+        } finally {
+            services.forEach(ChildJvm::close);
+            Tools.run(Map.of(), "umount", "--lazy", tokens.toString());
+        }
+    }
+
+    private static boolean isMounted(Path tokens) {
+        try {
+            Tools.run(Map.of(), "mount", "-t", "tmpfs", "-o", "mode=700,size=256k", "tmpfs", tokens.toString());
+            return true;
+        } catch (AssertionError e) {
+            return false;
+        }
+    }
+
+    private static void fill(Path filler) {
+        assertThrows(IOException.class, () -> {
+            try (var out = Files.newOutputStream(filler)) {
+                while (true) {
+                    out.write(new byte[1024]);
+                }
+            }
+        });
+    }
+
+    private static void assertNoRoom(String code, ChildJvm service, String line) throws IOException {
+        String answer = ask(service, line);
+        assertTrue(
+                answer.startsWith(code + " ") && answer.contains("the token has no room for more"),
+                line + ": " + answer);
     }
 
     @ParameterizedTest

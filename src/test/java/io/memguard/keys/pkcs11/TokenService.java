@@ -4,6 +4,7 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
+import io.memguard.keys.software.SoftwareKeys;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -48,7 +49,19 @@ final class TokenService {
     private String handle(String[] words) throws Exception {
         return switch (words[0]) {
             case "open" -> {
-                guard = MemGuard.at(directory).keys(Pkcs11Keys.uri(words[1])).open();
+                guard = builder(words).open();
+                yield "ok";
+            }
+            case "accept" -> {
+                builder(words).acceptPresentState((done, all) -> {});
+                yield "ok";
+            }
+            case "delete" -> {
+                guard().delete(words[1]);
+                yield "ok";
+            }
+            case "rotate" -> {
+                guard().rotate((done, all) -> {});
                 yield "ok";
             }
             case "open-degraded" -> {
@@ -92,6 +105,15 @@ final class TokenService {
             case "threads" -> threads(words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
             default -> throw new IllegalArgumentException(words[0]);
         };
+    }
+
+    /** A URI of a key, or "software"; and a URI of records, where there is one. */
+    private MemGuard.Builder builder(String[] words) {
+        var keys = words[1].equals("software")
+                ? SoftwareKeys.passphrase(() -> Secrets.text("a passphrase")).cost(1, 8 << 20)
+                : Pkcs11Keys.uri(words[1]);
+        var builder = MemGuard.at(directory).keys(keys);
+        return words.length > 2 ? builder.detectRollback(Pkcs11Records.uri(words[2])) : builder;
     }
 
     private MemGuard guard() {
