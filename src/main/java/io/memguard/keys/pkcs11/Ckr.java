@@ -21,6 +21,9 @@ final class Ckr {
             "the token's user PIN is not set or expired; set it with the token's own tools";
     private static final String FULL = "the token has no sessions or memory left; close other programs that use it";
 
+    private static final String NO_ROOM =
+            "the token has no room for more; remove objects that nothing needs, or end programs that use it, and try again";
+
     private static final Map<Long, Meaning> MEANINGS = Map.ofEntries(
             meaning(CKR_HOST_MEMORY(), "CKR_HOST_MEMORY", FULL),
             meaning(CKR_SLOT_ID_INVALID(), "CKR_SLOT_ID_INVALID", GONE),
@@ -36,7 +39,7 @@ final class Ckr {
                     "CKR_DATA_LEN_RANGE",
                     "the value is too long for the token; use x-mode=envelope"),
             meaning(CKR_DEVICE_ERROR(), "CKR_DEVICE_ERROR", SICK),
-            meaning(CKR_DEVICE_MEMORY(), "CKR_DEVICE_MEMORY", FULL),
+            meaning(CKR_DEVICE_MEMORY(), "CKR_DEVICE_MEMORY", NO_ROOM),
             meaning(CKR_DEVICE_REMOVED(), "CKR_DEVICE_REMOVED", GONE),
             meaning(CKR_ENCRYPTED_DATA_INVALID(), "CKR_ENCRYPTED_DATA_INVALID", "the data is not what the token wrote"),
             meaning(

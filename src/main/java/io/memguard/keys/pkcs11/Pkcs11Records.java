@@ -85,8 +85,10 @@ public final class Pkcs11Records implements TrustedRecords {
             return token().write(session -> {
                 token().requireLogin(session);
                 long[] present = objects(session, storeId, id);
-                if (present.length != 1 || !change(session, present[0], content)) {
-                    create(session, storeId, id, content);
+                if (present.length == 1 && change(session, present[0], content)) {
+                    requireKept(session, present[0], content);
+                } else {
+                    requireKept(session, create(session, storeId, id, content), content);
                     for (long object : present) {
                         functions().destroyObject(session, object);
                     }
@@ -108,15 +110,36 @@ public final class Pkcs11Records implements TrustedRecords {
         }
     }
 
-    private void create(long session, String storeId, byte[] id, byte[] content) {
+    private long create(long session, String storeId, byte[] id, byte[] content) {
         try (var arena = Arena.ofConfined()) {
-            functions()
+            return functions()
                     .createObject(
                             session,
                             template(arena, storeId)
                                     .bytes(CKA_LABEL(), label(id))
                                     .bool(CKA_MODIFIABLE(), true)
                                     .bytes(CKA_VALUE(), content));
+        }
+    }
+
+    /** SoftHSM on a full disk says that it has made an object, and has not: the one before must not go for that. */
+    private void requireKept(long session, long object, byte[] content) {
+        if (!isKept(session, object, content)) {
+            throw new CkException("C_CreateObject", CKR_DEVICE_MEMORY());
+        }
+    }
+
+    private boolean isKept(long session, long object, byte[] content) {
+        try {
+            return functions()
+                    .attribute(session, object, CKA_VALUE())
+                    .filter(kept -> Arrays.equals(kept, content))
+                    .isPresent();
+        } catch (CkException e) {
+            if (e.rv() == CKR_OBJECT_HANDLE_INVALID()) {
+                return false;
+            }
+            throw e;
         }
     }
 
