@@ -261,10 +261,10 @@ public final class StoreOpener {
     }
 
     /** A wish, not a condition: the old key opens nothing any more. */
-    private static void forgetOld(SecretStore store) throws IOException {
+    private static void forgetOld(SecretStore store) {
         try {
             store.rotation().forgetOld();
-        } catch (MemGuardException e) {
+        } catch (IOException | MemGuardException e) {
             log().log(
                             System.Logger.Level.WARNING,
                             "the key before the present one is not removed yet: {0}",
