@@ -105,8 +105,12 @@ public final class Recording {
     /** All other processes read the metadata again. */
     private void publish(Keyring now, boolean recorded, RollbackGuard guard) throws IOException {
         var seal = new FileSeal(now.current(), now.metadata().storeId());
-        Metadata written = Checks.write(seal, now.metadata().withRecords(recorded), layout, guard);
-        generations.raiseStore();
+        Metadata written;
+        try {
+            written = Checks.write(seal, now.metadata().withRecords(recorded), layout, guard);
+        } finally {
+            generations.raiseStore(); // Also where the disk or the token failed: the metadata may be in place.
+        }
         keys.set(new Keyring(written, generations.ofStore(), now.current(), now.next()));
     }
 }

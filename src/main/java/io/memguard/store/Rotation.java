@@ -108,9 +108,13 @@ public final class Rotation {
     private void publish(
             FileSeal seal, Metadata metadata, StoreKey current, @org.jspecify.annotations.Nullable StoreKey next)
             throws IOException {
-        Metadata written =
-                Checks.write(seal, metadata, layout, keys.loader().guards().of(metadata));
-        generations.raiseStore();
+        Metadata written;
+        try {
+            written =
+                    Checks.write(seal, metadata, layout, keys.loader().guards().of(metadata));
+        } finally {
+            generations.raiseStore(); // Also where the disk or the token failed: the metadata may be in place.
+        }
         keys.set(new Keyring(written, generations.ofStore(), current, next));
     }
 
