@@ -4,6 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
 import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreKey;
 import io.memguard.os.DurableGroup;
@@ -99,8 +100,23 @@ public final class Rotation {
             publish(current, metadata.withNext(next), now.current(), made.key());
         } catch (Throwable failure) {
             made.key().close();
-            to.erase(context, made.record());
+            if (!isNamed(made.record(), failure)) {
+                to.erase(context, made.record());
+            }
             throw failure;
+        }
+    }
+
+    /** The disk or the token may have failed when the metadata were in place: the key that they name has to stay. */
+    private boolean isNamed(KeyRecord key, Throwable failure) {
+        try {
+            return keys.loader()
+                    .metadata()
+                    .filter(now -> now.records().contains(key))
+                    .isPresent();
+        } catch (IOException | MemGuardException e) {
+            failure.addSuppressed(e);
+            return true; // Where it is not, the next rotation removes it.
         }
     }
 
