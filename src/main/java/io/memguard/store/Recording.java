@@ -1,6 +1,7 @@
 package io.memguard.store;
 
 import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
 import io.memguard.Progress;
 import io.memguard.os.Posix;
 import java.io.IOException;
@@ -54,6 +55,30 @@ public final class Recording {
 
     private long accept(Keyring now, RollbackGuard guard, Progress progress) throws IOException {
         boolean renewed = !guard.metadata().isEmpty();
+        try {
+            long different = record(guard, progress);
+            publish(now, true, guard);
+            return renewed ? different : 0;
+        } catch (Throwable failure) {
+            if (!renewed) {
+                forgetUnlessBegun(guard, failure);
+            }
+            throw failure;
+        }
+    }
+
+    /** Records of a store that keeps none would only take room in a token that may have too little. */
+    private void forgetUnlessBegun(RollbackGuard guard, Throwable failure) {
+        try {
+            if (keys.loader().metadata().filter(Metadata::recorded).isEmpty()) {
+                guard.forgetAll();
+            }
+        } catch (IOException | MemGuardException e) {
+            failure.addSuppressed(e);
+        }
+    }
+
+    private long record(RollbackGuard guard, Progress progress) throws IOException {
         var before = new HashSet<>(guard.hashes());
         Posix.syncDirectory(layout.directory()); // What is accepted must not be another state after a power cut.
         var files = directory.list(StoreLayout::isValue);
@@ -71,12 +96,10 @@ public final class Recording {
             }
             progress.at(++done, files.size());
         }
-        different += before.size();
         for (String hash : before) {
             guard.settle(HexFormat.of().parseHex(hash), FileState.ABSENT);
         }
-        publish(now, true, guard);
-        return renewed ? different : 0;
+        return different + before.size();
     }
 
     /** Ends the detection and removes the records. */
