@@ -44,6 +44,13 @@ final class RollbackGuards implements AutoCloseable {
         return new RollbackGuard(java.util.Objects.requireNonNull(records), storeId);
     }
 
+    /** Before anything is made: a token that is away, or can't keep records, says so here. */
+    void requireReachable(String storeId) {
+        if (records != null) {
+            var ignored = beginning(storeId).metadata();
+        }
+    }
+
     /** From now on a store without records is one whose detection was ended, not one that was put in its place. */
     void storeIsOpen() {
         open = true;

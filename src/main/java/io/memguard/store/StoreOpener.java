@@ -190,6 +190,7 @@ public final class StoreOpener {
         NativeLibraries.require();
         String storeId = HexFormat.of().formatHex(Sodium.random(16));
         StoreContext context = loader.context(storeId);
+        loader.guards().requireReachable(storeId);
         var provider = loader.provider();
         var made = provider.create(context);
         try {

@@ -32,6 +32,17 @@ final class Cryptoki {
         return Byte.toUnsignedInt(_CK_VERSION.major(_CK_FUNCTION_LIST.version(functions)));
     }
 
+    /** Who made the library, by its own words; nothing where it does not say. */
+    String maker() {
+        var function = _CK_FUNCTION_LIST.C_GetInfo(functions);
+        try (var arena = Arena.ofConfined()) {
+            var info = _CK_INFO.allocate(arena);
+            return function.address() != 0 && CK_C_GetInfo.invoke(function, info) == CKR_OK()
+                    ? TokenInfo.text(_CK_INFO.manufacturerID(info))
+                    : "";
+        }
+    }
+
     /** False where somebody in the process had done it before. */
     boolean initialize() {
         try (var arena = Arena.ofConfined()) {

@@ -20,14 +20,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * Records as private data objects in a token (CKO_DATA, PKCS #11 v3.0, section 4.5), one a file, found by CKA_APPLICATION
  * (the store) and CKA_LABEL (the id's first half); CKA_VALUE begins with the whole id. Thread-safe. How many a token has room
- * for, and how often its memory may be written, its manual says. The token of the key serves, or any other.
- *
- * <p>tpm2-pkcs11 keeps such objects in a file of its own, not in the TPM: whoever puts that back, too, is not found out.
+ * for, and how often its memory may be written, its manual says. The token of the key serves, or any other but a TPM.
  */
 public final class Pkcs11Records implements TrustedRecords {
     private static final int LABEL_BYTES = 16;
     private static final int MOST = 1_000_000;
     private static final int MOST_OF_ONE = 4;
+
+    /**
+     * tpm2-pkcs11 (1.9): a changed value is the one before for every later process, each process sees the objects of its own
+     * start only, and they lie in a file, not in the TPM.
+     */
+    private static final String TPM2_PKCS11 = "tpm2-software.github.io";
 
     /** What tokens say that don't change a value in place. */
     private static final Set<Long> UNCHANGEABLE = Set.of(
@@ -219,9 +223,24 @@ public final class Pkcs11Records implements TrustedRecords {
         Token known = token;
         if (known == null) {
             known = Token.connect(uri, pin);
+            try {
+                requireServes(known.module());
+            } catch (Throwable failure) {
+                known.close();
+                throw failure;
+            }
             token = known;
         }
         return known;
+    }
+
+    private static void requireServes(Pkcs11Module module) {
+        if (module.use(() -> module.functions().maker()).equals(TPM2_PKCS11)) {
+            throw new MemGuardException(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "a TPM can't keep records of files: tpm2-pkcs11 loses changes of its data objects, and other processes do"
+                            + " not see them; name another token for them (docs/HARDWARE.md), the key may stay in the TPM");
+        }
     }
 
     @FunctionalInterface

@@ -2,6 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.MemGuard;
 import io.memguard.keys.KeyMode;
 import io.memguard.os.Posix;
 import io.memguard.process.ChildJvm;
@@ -17,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -237,6 +239,64 @@ class RecoveryTest {
             String answer =
                     ask(service(tpm.environment()), "open " + tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile());
             assertTrue(answer.startsWith("SECURITY_ERROR") && answer.contains("tpm2_ptool addkey"), answer);
+        }
+    }
+
+    /** Before anything is made or changed: tpm2-pkcs11 says OK to a change of a data object, and forgets it. */
+    @Test
+    void aTpmIsRefusedForRecordsAndItsKeyIsGuardedByAnotherToken() throws Exception {
+        var hsm = new SoftHsm(directory.resolve("hsm"));
+        var environment = new HashMap<>(hsm.environment());
+        try (var tpm = new SoftTpm(directory)) {
+            tpm.addKey("hmac:sha256", "kek");
+            environment.putAll(tpm.environment());
+            String inTpm = tpm.uri("kek") + "&pin-source=file:" + tpm.pinFile();
+            String inHsm = hsm.token("records").uriWithPin("records");
+            var service = service(environment);
+            String refused = ask(service, "open software " + inTpm);
+            assertTrue(refused.startsWith("INVALID_ARGUMENTS a TPM can't keep records"), refused);
+            assertTrue(MemGuard.describe(directory.resolve("store")).isEmpty(), "nothing was made");
+            assertAnswers("ok", service, "open " + inTpm);
+            assertAnswers("ok", service, "store a 100 1");
+            assertAnswers("ok", service, "close");
+            byte[] before = Files.readAllBytes(directory.resolve("store/memguard_secure/store.meta"));
+            assertFails("INVALID_ARGUMENTS", service, "accept " + inTpm + " " + inTpm);
+            assertArrayEquals(before, Files.readAllBytes(directory.resolve("store/memguard_secure/store.meta")));
+            assertAnswers("ok", service, "accept " + inTpm + " " + inHsm);
+            assertAnswers("ok", service, "open " + inTpm + " " + inHsm);
+            assertAnswers("right", service, "cold a 1");
+            Path file = valueFile();
+            byte[] old = Files.readAllBytes(file);
+            assertAnswers("ok", service, "store a 100 2");
+            assertAnswers("right", service, "cold a 2");
+            Files.write(file, old);
+            assertFails("SECURITY_ERROR", service, "cold a 1");
+            assertAnswers("ok", service, "store a 100 3");
+            assertAnswers("right", service, "cold a 3");
+        }
+    }
+
+    /** Why it is refused. Where this fails, tpm2-pkcs11 has learned it: then records in a TPM may be looked at again. */
+    @Test
+    void aTpmLosesAChangeOfADataObjectAndShowsNoneOfOtherProcesses() throws Exception {
+        try (var tpm = new SoftTpm(directory)) {
+            String data = "data " + tpm.uri("none") + "&pin-source=file:" + tpm.pinFile() + " ";
+            var one = service(tpm.environment());
+            var two = service(tpm.environment());
+            assertAnswers("", two, data + "values");
+            assertAnswers("ok", one, data + "make first");
+            assertAnswers("second", one, data + "change second");
+            assertAnswers("second", one, data + "values");
+            assertAnswers("", two, data + "values");
+            assertAnswers("first", service(tpm.environment()), data + "values");
+        }
+    }
+
+    private Path valueFile() throws IOException {
+        try (Stream<Path> files = Files.list(directory.resolve("store/memguard_secure"))) {
+            return files.filter(file -> file.toString().endsWith(".dat"))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 

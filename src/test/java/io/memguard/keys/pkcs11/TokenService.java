@@ -1,5 +1,7 @@
 package io.memguard.keys.pkcs11;
 
+import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
@@ -8,6 +10,7 @@ import io.memguard.keys.software.SoftwareKeys;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Executors;
@@ -24,6 +27,7 @@ final class TokenService {
 
     private final Path directory;
     private @Nullable MemGuard guard;
+    private @Nullable Token token;
 
     private TokenService(Path directory) {
         this.directory = directory;
@@ -102,6 +106,7 @@ final class TokenService {
                 });
                 yield "ok";
             }
+            case "data" -> data(words[1], words[2], words.length > 3 ? words[3] : "");
             case "threads" -> threads(words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
             default -> throw new IllegalArgumentException(words[0]);
         };
@@ -114,6 +119,39 @@ final class TokenService {
                 : Pkcs11Keys.uri(words[1]);
         var builder = MemGuard.at(directory).keys(keys);
         return words.length > 2 ? builder.detectRollback(Pkcs11Records.uri(words[2])) : builder;
+    }
+
+    /** Data objects as they are, without the library's own opinion of a token: makes one, changes all, or tells their values. */
+    private String data(String uri, String what, String value) {
+        Token known = token;
+        if (known == null) {
+            var parsed = Pkcs11Uri.parse(uri);
+            known = Token.connect(parsed, Pkcs11Keys.pinSource(parsed).orElseThrow());
+            token = known;
+        }
+        var functions = known.module().functions();
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        return known.write(session -> {
+            try (var arena = Arena.ofConfined()) {
+                var all = new Template(arena).number(CKA_CLASS(), CKO_DATA()).bool(CKA_TOKEN(), true);
+                if (what.equals("make")) {
+                    functions.createObject(
+                            session, all.bool(CKA_PRIVATE(), true).bytes(CKA_VALUE(), bytes));
+                    return "ok";
+                }
+                var values = new StringBuilder();
+                for (long object : functions.find(session, all, VALUES)) {
+                    if (what.equals("change")) {
+                        functions.setAttributes(session, object, new Template(arena).bytes(CKA_VALUE(), bytes));
+                    }
+                    values.append(functions
+                            .attribute(session, object, CKA_VALUE())
+                            .map(found -> new String(found, StandardCharsets.UTF_8))
+                            .orElse("none"));
+                }
+                return values.toString();
+            }
+        });
     }
 
     private MemGuard guard() {
