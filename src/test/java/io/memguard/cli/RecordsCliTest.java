@@ -83,6 +83,21 @@ class RecordsCliTest {
     }
 
     @Test
+    void aStoreWithRecordsGoesOverToAKeyInTheirToken() throws Exception {
+        done(guarded().run(NOTHING, "init"));
+        done(guarded().run("value".getBytes(StandardCharsets.UTF_8), "store", "a"));
+        done(guarded().run(NOTHING, "rekey", "--to", token.uriWithPin("key")));
+        var there = guarded().run(NOTHING, "retrieve", "--keys", token.uriWithPin("key"), "a");
+        assertEquals("value", there.text(), there.error());
+        assertEquals(10, guarded().run(NOTHING, "retrieve", "a").status(), "the passphrase opens it no longer");
+        assertEquals(
+                11,
+                new Cli(environment)
+                        .run(NOTHING, "list", "--keys", token.uriWithPin("key"))
+                        .status());
+    }
+
+    @Test
     void theCommandSaysWhatItNeeds() throws Exception {
         done(new Cli(environment).run(NOTHING, "init"));
         for (String what : new String[] {"accept", "end"}) {
