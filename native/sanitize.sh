@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests of memory and threads under AddressSanitizer. Left out are those that count memory or locked pages, which the
-# sanitizer takes and does not lock. ThreadSanitizer is of no use here: it needs a standard library that is built with it.
+# sanitizer takes and does not lock. For ThreadSanitizer there is threads.sh.
 # usage: sanitize.sh      build.sh must have run once
 set -euo pipefail
 cd "$(dirname "$0")"
