@@ -64,6 +64,7 @@ final class FaultyStore {
         store.run();
         store.neverWithoutSync();
         store.neverWithoutKey();
+        store.neverUnderALostKey();
         System.out.println(store.tries + " runs with " + store.trace.faults() + " failed calls, " + store.bad + " bad");
         System.exit(store.bad == 0 ? 0 : 1);
     }
@@ -155,6 +156,53 @@ final class FaultyStore {
                 }
             }
         }
+    }
+
+    /** A rotation that failed at any call leaves a key that the metadata name, and that all others write under. */
+    private void neverUnderALostKey() {
+        for (String error : List.of("EIO", "EACCES")) {
+            String kind = "any";
+            for (long call = 1; !kind.isEmpty(); call++) {
+                long failing = call;
+                kind = rotate(error + " at call " + call, () -> trace.fault(failing, 1, ERRORS.get(error)));
+            }
+        }
+        rotate("no sync at all", () -> trace.faultSyncs(EIO));
+    }
+
+    /** Returns what kind of call failed. */
+    private String rotate(String what, Runnable fault) {
+        Path directory = root.resolve("rotation, " + what);
+        String kind = "";
+        try (var owner = openWithPassphrase(directory);
+                var other = openWithPassphrase(directory);
+                var value = Secrets.text("old")) {
+            owner.store("a", value);
+            fault.run();
+            try {
+                owner.rotate((done, total) -> {});
+            } catch (MemGuardException e) {
+                // All is under the next key, only the old one is still there.
+                require(true, e.code() == ErrorCode.STORE_FAILED || e.code() == ErrorCode.CLEANUP_FAILED);
+            } finally {
+                kind = trace.failedKind();
+                trace.fault(0, 0, 0);
+            }
+            if (kind.equals("lock")) {
+                return kind; // One that is not given back is held until its owner ends.
+            }
+            tries++;
+            other.store("b", value);
+            owner.rotate((done, total) -> {});
+            try (var fresh = openWithPassphrase(directory)) {
+                require("old", fresh.<String, RuntimeException>read("a", Secrets::text));
+                require("old", fresh.<String, RuntimeException>read("b", Secrets::text));
+            }
+        } catch (RuntimeException | Error e) {
+            bad++;
+            System.out.println("BAD after a rotation, " + what + " (" + kind + "): " + e);
+        }
+        return kind;
     }
 
     private static MemGuard openWithPassphrase(Path directory) {
