@@ -12,10 +12,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A real worker gets a real SIGKILL before a call that touches the store; what it leaves must open without help.
- * {@code -Dcrash.every=1} kills at every single call.
+ * {@code -Dcrash.every=1} kills at every single call, {@code -Dcrash.first} goes on where a run was stopped.
  */
 class KillTest {
     private static final int EVERY = Integer.getInteger("crash.every", 31);
+    private static final int FIRST = Integer.getInteger("crash.first", 1);
 
     @TempDir
     Path work = Path.of("");
@@ -26,7 +27,7 @@ class KillTest {
         long seed = Secrets.seed();
         long calls = Recording.make(work, provider, seed, 0).calls();
         int kills = 0;
-        for (long call = 1 + Math.floorMod(seed, EVERY); call <= calls; call += EVERY) {
+        for (long call = FIRST + Math.floorMod(seed, EVERY); call <= calls; call += EVERY) {
             kill(provider, seed, call);
             kills++;
         }
