@@ -570,7 +570,8 @@ public final class MemGuard implements AutoCloseable {
      * when it returns. Other processes go on reading and writing meanwhile. Killed or failed at any point, nothing is lost,
      * and the next call goes on where it was. Needs about as long as storing every value again.
      *
-     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where files are damaged, or the disk fails
+     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where files are damaged, or the disk fails;
+     *     {@link ErrorCode#CLEANUP_FAILED} where all is under the next key and only the old one could not be removed
      */
     public void rotate(Progress progress) {
         requireReady();
