@@ -220,9 +220,9 @@ public final class Prove implements AutoCloseable {
 
     /** Whoever interrupts it is not left with gigabytes of dumps. Others still write at first, or remove files as well. */
     private void abandon() {
-        Child.endAll();
         for (int attempts = 0; Files.exists(work) && attempts < 100; attempts++) {
             try {
+                Child.endAll();
                 delete(work);
             } catch (IOException e) {
                 LockSupport.parkNanos(20_000_000);

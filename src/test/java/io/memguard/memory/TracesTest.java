@@ -60,6 +60,7 @@ class TracesTest {
     /** A thread of its own works and then waits; its stack is looked at meanwhile, as root looks at it. */
     private void assertNothingIsLeft(GuardedMemory key, Runnable work) throws Exception {
         var task = new Path[1];
+        var failure = new Exception[1];
         var worker = new Thread(() -> {
             try {
                 task[0] = Path.of("/proc/thread-self").toRealPath();
@@ -67,12 +68,14 @@ class TracesTest {
                 done.countDown();
                 looked.await();
             } catch (Exception e) {
-                throw new IllegalStateException(e);
+                failure[0] = e;
+                done.countDown();
             }
         });
         worker.start();
         done.await();
         try {
+            assertNull(failure[0]);
             String stack = HexFormat.of().formatHex(stack(task[0]));
             byte[] bytes = key.read(memory -> memory.toArray(ValueLayout.JAVA_BYTE));
             for (int at = 0; at + PIECE <= bytes.length; at++) {

@@ -90,9 +90,9 @@ public final class Pkcs11Records implements TrustedRecords {
                 token().requireLogin(session);
                 long[] present = objects(session, storeId, id);
                 if (present.length == 1 && change(session, present[0], content)) {
-                    requireKept(session, present[0], content);
+                    requireKept("C_SetAttributeValue", session, present[0], content);
                 } else {
-                    requireKept(session, create(session, storeId, id, content), content);
+                    requireKept("C_CreateObject", session, create(session, storeId, id, content), content);
                     for (long object : present) {
                         functions().destroyObject(session, object);
                     }
@@ -127,9 +127,9 @@ public final class Pkcs11Records implements TrustedRecords {
     }
 
     /** SoftHSM on a full disk says that it has made an object, and has not: the one before must not go for that. */
-    private void requireKept(long session, long object, byte[] content) {
+    private void requireKept(String function, long session, long object, byte[] content) {
         if (!isKept(session, object, content)) {
-            throw new CkException("C_CreateObject", CKR_DEVICE_MEMORY());
+            throw new CkException(function, CKR_DEVICE_MEMORY());
         }
     }
 
