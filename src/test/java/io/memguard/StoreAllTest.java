@@ -69,17 +69,17 @@ class StoreAllTest {
                 var reader = open()) {
             store(reader, "name 7", "before");
             assertEquals("before", read(reader, "name 7"));
-            assertEquals(Status.DONE, storeAll(writer, texts(2500, "new ")));
-            for (int i = 0; i < 2500; i++) {
+            assertEquals(Status.DONE, storeAll(writer, texts(1100, "new ")));
+            for (int i = 0; i < 1100; i++) {
                 assertEquals("new " + i, read(reader, "name " + i));
                 assertEquals("new " + i, read(writer, "name " + i));
             }
-            assertEquals(2500, reader.list().size());
+            assertEquals(1100, reader.list().size());
             assertEquals(0, temporaries());
         }
         try (var later = open()) {
-            assertEquals("new 2499", read(later, "name 2499"));
-            assertEquals(2500, later.stats().itemsCount());
+            assertEquals("new 1099", read(later, "name 1099"));
+            assertEquals(1100, later.stats().itemsCount());
         }
     }
 
@@ -158,25 +158,25 @@ class StoreAllTest {
     @Test
     void aFailureInTheMiddleSaysHowManyAreDurableAndTheRestIsUnchanged() throws Exception {
         try (var guard = open()) {
-            storeAll(guard, texts(1500, "old "));
-            Path blocked = file("name 1200");
+            storeAll(guard, texts(1060, "old "));
+            Path blocked = file("name 1030");
             Files.delete(blocked);
             Files.createDirectories(blocked.resolve("in the way"));
 
-            var failure = assertCode(ErrorCode.STORE_FAILED, () -> storeAll(guard, texts(1500, "new ")));
+            var failure = assertCode(ErrorCode.STORE_FAILED, () -> storeAll(guard, texts(1060, "new ")));
 
-            assertTrue(failure.getMessage().startsWith("1200 of 1500 "), failure.getMessage());
-            assertFalse(failure.getMessage().contains("name 1200"));
+            assertTrue(failure.getMessage().startsWith("1030 of 1060 "), failure.getMessage());
+            assertFalse(failure.getMessage().contains("name 1030"));
             assertEquals(0, temporaries());
-            for (int i = 0; i < 1500; i++) {
-                if (i != 1200) {
-                    assertEquals((i < 1200 ? "new " : "old ") + i, read(guard, "name " + i));
+            for (int i = 0; i < 1060; i++) {
+                if (i != 1030) {
+                    assertEquals((i < 1030 ? "new " : "old ") + i, read(guard, "name " + i));
                 }
             }
             Files.delete(blocked.resolve("in the way"));
             Files.delete(blocked);
-            assertEquals(Status.DONE, storeAll(guard, texts(1500, "again ")));
-            assertEquals("again 1200", read(guard, "name 1200"));
+            assertEquals(Status.DONE, storeAll(guard, texts(1060, "again ")));
+            assertEquals("again 1030", read(guard, "name 1030"));
         }
     }
 
@@ -206,7 +206,7 @@ class StoreAllTest {
                 MemGuard guard = w % 2 == 0 ? one : two;
                 String text = "writer " + w + " ";
                 writers.add(threads.submit(() -> {
-                    for (int round = 0; round < 5; round++) {
+                    for (int round = 0; round < 3; round++) {
                         var texts = new LinkedHashMap<String, String>();
                         for (int i = 0; i < 300; i++) {
                             int number = random.nextInt(400);
