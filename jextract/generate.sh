@@ -14,7 +14,17 @@ bind() { # library, class, header
     -I native/target/sodium/include -I /usr/include/p11-kit-1 ${compiler_headers:+-I "$compiler_headers"} \
     "@jextract/symbols/$1.txt" "$3"
   # SymbolLookup.findOrThrow came with Java 23; this library compiles for 22.
-  sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/' "$out/io/memguard/ffi/$1"/*.java
+  # The handle of an array's elements costs as much as linking ten calls does, and most are never used.
+  sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/
+    s/^( *)private static final VarHandle (\w+)\$ELEM_HANDLE = (.*)$/\1private static class \2$Elements {\n\1    static final VarHandle HANDLE = \3\n\1}/
+    s/\b(\w+)\$ELEM_HANDLE\./\1$Elements.HANDLE./' "$out/io/memguard/ffi/$1"/*.java
+}
+
+# io.memguard.os links most of these once more, to learn errno, and has no use for the handle without.
+bind_addresses() {
+  bind "$@"
+  sed -i -E 's/^( *)public static final MethodHandle HANDLE = (Linker.*)$/\1static class Linked {\n\1    static final MethodHandle HANDLE = \2\n\1}/
+    s/\b(\w+)\.HANDLE;/\1.Linked.HANDLE;/' "$out/io/memguard/ffi/$1/$2.java"
 }
 
 # These two lie in no path that a class loader could be asked for; see io.memguard.memory.LibraryLoader.
@@ -26,6 +36,6 @@ bind_opened() {
 
 bind_opened cache CacheLibrary native/include/memguard.h
 bind_opened sodium SodiumLibrary jextract/headers/sodium.h
-bind linux LinuxLibrary jextract/headers/linux.h
+bind_addresses linux LinuxLibrary jextract/headers/linux.h
 bind pkcs11 Pkcs11Library jextract/headers/pkcs11.h
 [ "$out" != src/main/java ] || jextract/sources.sh > jextract/generated-from.sha256

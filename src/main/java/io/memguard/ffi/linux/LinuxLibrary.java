@@ -350,7 +350,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fallocate").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -370,7 +372,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle fallocate$handle() {
-        return fallocate.HANDLE;
+        return fallocate.Linked.HANDLE;
     }
 
     /**
@@ -389,7 +391,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fallocate(int __fd, int __mode, long __offset, long __len) {
-        var mh$ = fallocate.HANDLE;
+        var mh$ = fallocate.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fallocate", __fd, __mode, __offset, __len);
@@ -554,7 +556,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("gnu_get_libc_version").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -574,7 +578,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle gnu_get_libc_version$handle() {
-        return gnu_get_libc_version.HANDLE;
+        return gnu_get_libc_version.Linked.HANDLE;
     }
 
     /**
@@ -593,7 +597,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment gnu_get_libc_version() {
-        var mh$ = gnu_get_libc_version.HANDLE;
+        var mh$ = gnu_get_libc_version.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("gnu_get_libc_version");
@@ -616,7 +620,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("lseek").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -636,7 +642,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle lseek$handle() {
-        return lseek.HANDLE;
+        return lseek.Linked.HANDLE;
     }
 
     /**
@@ -655,7 +661,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long lseek(int __fd, long __offset, int __whence) {
-        var mh$ = lseek.HANDLE;
+        var mh$ = lseek.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("lseek", __fd, __offset, __whence);
@@ -676,7 +682,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("close").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -696,7 +704,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle close$handle() {
-        return close.HANDLE;
+        return close.Linked.HANDLE;
     }
 
     /**
@@ -715,7 +723,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int close(int __fd) {
-        var mh$ = close.HANDLE;
+        var mh$ = close.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("close", __fd);
@@ -738,7 +746,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("read").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -758,7 +768,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle read$handle() {
-        return read.HANDLE;
+        return read.Linked.HANDLE;
     }
 
     /**
@@ -777,7 +787,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long read(int __fd, MemorySegment __buf, long __nbytes) {
-        var mh$ = read.HANDLE;
+        var mh$ = read.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("read", __fd, __buf, __nbytes);
@@ -800,7 +810,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("write").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -820,7 +832,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle write$handle() {
-        return write.HANDLE;
+        return write.Linked.HANDLE;
     }
 
     /**
@@ -839,7 +851,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long write(int __fd, MemorySegment __buf, long __n) {
-        var mh$ = write.HANDLE;
+        var mh$ = write.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("write", __fd, __buf, __n);
@@ -861,7 +873,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pipe2").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -881,7 +895,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle pipe2$handle() {
-        return pipe2.HANDLE;
+        return pipe2.Linked.HANDLE;
     }
 
     /**
@@ -900,7 +914,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int pipe2(MemorySegment __pipedes, int __flags) {
-        var mh$ = pipe2.HANDLE;
+        var mh$ = pipe2.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pipe2", __pipedes, __flags);
@@ -923,7 +937,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fchown").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -943,7 +959,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle fchown$handle() {
-        return fchown.HANDLE;
+        return fchown.Linked.HANDLE;
     }
 
     /**
@@ -962,7 +978,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fchown(int __fd, int __owner, int __group) {
-        var mh$ = fchown.HANDLE;
+        var mh$ = fchown.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fchown", __fd, __owner, __group);
@@ -984,7 +1000,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("dup2").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1004,7 +1022,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle dup2$handle() {
-        return dup2.HANDLE;
+        return dup2.Linked.HANDLE;
     }
 
     /**
@@ -1023,7 +1041,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int dup2(int __fd, int __fd2) {
-        var mh$ = dup2.HANDLE;
+        var mh$ = dup2.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("dup2", __fd, __fd2);
@@ -1091,7 +1109,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("execvpe").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1111,7 +1131,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle execvpe$handle() {
-        return execvpe.HANDLE;
+        return execvpe.Linked.HANDLE;
     }
 
     /**
@@ -1130,7 +1150,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int execvpe(MemorySegment __file, MemorySegment __argv, MemorySegment __envp) {
-        var mh$ = execvpe.HANDLE;
+        var mh$ = execvpe.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("execvpe", __file, __argv, __envp);
@@ -1149,7 +1169,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("geteuid").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1169,7 +1191,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle geteuid$handle() {
-        return geteuid.HANDLE;
+        return geteuid.Linked.HANDLE;
     }
 
     /**
@@ -1188,7 +1210,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int geteuid() {
-        var mh$ = geteuid.HANDLE;
+        var mh$ = geteuid.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("geteuid");
@@ -1209,7 +1231,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("isatty").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1229,7 +1253,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle isatty$handle() {
-        return isatty.HANDLE;
+        return isatty.Linked.HANDLE;
     }
 
     /**
@@ -1248,7 +1272,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int isatty(int __fd) {
-        var mh$ = isatty.HANDLE;
+        var mh$ = isatty.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("isatty", __fd);
@@ -1269,7 +1293,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fsync").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1289,7 +1315,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle fsync$handle() {
-        return fsync.HANDLE;
+        return fsync.Linked.HANDLE;
     }
 
     /**
@@ -1308,7 +1334,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fsync(int __fd) {
-        var mh$ = fsync.HANDLE;
+        var mh$ = fsync.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fsync", __fd);
@@ -1331,7 +1357,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pthread_sigmask").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1351,7 +1379,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle pthread_sigmask$handle() {
-        return pthread_sigmask.HANDLE;
+        return pthread_sigmask.Linked.HANDLE;
     }
 
     /**
@@ -1370,7 +1398,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int pthread_sigmask(int __how, MemorySegment __newmask, MemorySegment __oldmask) {
-        var mh$ = pthread_sigmask.HANDLE;
+        var mh$ = pthread_sigmask.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pthread_sigmask", __how, __newmask, __oldmask);
@@ -1391,7 +1419,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("strerror").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1411,7 +1441,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle strerror$handle() {
-        return strerror.HANDLE;
+        return strerror.Linked.HANDLE;
     }
 
     /**
@@ -1430,7 +1460,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment strerror(int __errnum) {
-        var mh$ = strerror.HANDLE;
+        var mh$ = strerror.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("strerror", __errnum);
@@ -1451,7 +1481,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("explicit_bzero").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1471,7 +1503,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle explicit_bzero$handle() {
-        return explicit_bzero.HANDLE;
+        return explicit_bzero.Linked.HANDLE;
     }
 
     /**
@@ -1490,7 +1522,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static void explicit_bzero(MemorySegment __s, long __n) {
-        var mh$ = explicit_bzero.HANDLE;
+        var mh$ = explicit_bzero.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("explicit_bzero", __s, __n);
@@ -1512,7 +1544,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("memfd_create").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1532,7 +1566,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle memfd_create$handle() {
-        return memfd_create.HANDLE;
+        return memfd_create.Linked.HANDLE;
     }
 
     /**
@@ -1551,7 +1585,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int memfd_create(MemorySegment __name, int __flags) {
-        var mh$ = memfd_create.HANDLE;
+        var mh$ = memfd_create.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("memfd_create", __name, __flags);
@@ -1577,7 +1611,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mmap").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1597,7 +1633,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle mmap$handle() {
-        return mmap.HANDLE;
+        return mmap.Linked.HANDLE;
     }
 
     /**
@@ -1616,7 +1652,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment mmap(MemorySegment __addr, long __len, int __prot, int __flags, int __fd, long __offset) {
-        var mh$ = mmap.HANDLE;
+        var mh$ = mmap.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mmap", __addr, __len, __prot, __flags, __fd, __offset);
@@ -1638,7 +1674,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("munmap").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1658,7 +1696,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle munmap$handle() {
-        return munmap.HANDLE;
+        return munmap.Linked.HANDLE;
     }
 
     /**
@@ -1677,7 +1715,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int munmap(MemorySegment __addr, long __len) {
-        var mh$ = munmap.HANDLE;
+        var mh$ = munmap.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("munmap", __addr, __len);
@@ -1700,7 +1738,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mprotect").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1720,7 +1760,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle mprotect$handle() {
-        return mprotect.HANDLE;
+        return mprotect.Linked.HANDLE;
     }
 
     /**
@@ -1739,7 +1779,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int mprotect(MemorySegment __addr, long __len, int __prot) {
-        var mh$ = mprotect.HANDLE;
+        var mh$ = mprotect.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mprotect", __addr, __len, __prot);
@@ -1762,7 +1802,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("madvise").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1782,7 +1824,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle madvise$handle() {
-        return madvise.HANDLE;
+        return madvise.Linked.HANDLE;
     }
 
     /**
@@ -1801,7 +1843,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int madvise(MemorySegment __addr, long __len, int __advice) {
-        var mh$ = madvise.HANDLE;
+        var mh$ = madvise.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("madvise", __addr, __len, __advice);
@@ -1823,7 +1865,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mlock").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1843,7 +1887,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle mlock$handle() {
-        return mlock.HANDLE;
+        return mlock.Linked.HANDLE;
     }
 
     /**
@@ -1862,7 +1906,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int mlock(MemorySegment __addr, long __len) {
-        var mh$ = mlock.HANDLE;
+        var mh$ = mlock.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mlock", __addr, __len);
@@ -1884,7 +1928,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("munlock").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1904,7 +1950,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle munlock$handle() {
-        return munlock.HANDLE;
+        return munlock.Linked.HANDLE;
     }
 
     /**
@@ -1923,7 +1969,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int munlock(MemorySegment __addr, long __len) {
-        var mh$ = munlock.HANDLE;
+        var mh$ = munlock.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("munlock", __addr, __len);
@@ -2026,7 +2072,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("getrlimit").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2046,7 +2094,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle getrlimit$handle() {
-        return getrlimit.HANDLE;
+        return getrlimit.Linked.HANDLE;
     }
 
     /**
@@ -2065,7 +2113,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int getrlimit(int __resource, MemorySegment __rlimits) {
-        var mh$ = getrlimit.HANDLE;
+        var mh$ = getrlimit.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("getrlimit", __resource, __rlimits);
@@ -2087,7 +2135,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("setrlimit").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2107,7 +2157,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle setrlimit$handle() {
-        return setrlimit.HANDLE;
+        return setrlimit.Linked.HANDLE;
     }
 
     /**
@@ -2126,7 +2176,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int setrlimit(int __resource, MemorySegment __rlimits) {
-        var mh$ = setrlimit.HANDLE;
+        var mh$ = setrlimit.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("setrlimit", __resource, __rlimits);
@@ -2148,7 +2198,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("fchmod").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2168,7 +2220,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle fchmod$handle() {
-        return fchmod.HANDLE;
+        return fchmod.Linked.HANDLE;
     }
 
     /**
@@ -2187,7 +2239,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fchmod(int __fd, int __mode) {
-        var mh$ = fchmod.HANDLE;
+        var mh$ = fchmod.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fchmod", __fd, __mode);
@@ -2212,7 +2264,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("statx").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2232,7 +2286,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle statx$handle() {
-        return statx.HANDLE;
+        return statx.Linked.HANDLE;
     }
 
     /**
@@ -2251,7 +2305,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int statx(int __dirfd, MemorySegment __path, int __flags, int __mask, MemorySegment __buf) {
-        var mh$ = statx.HANDLE;
+        var mh$ = statx.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("statx", __dirfd, __path, __flags, __mask, __buf);
@@ -2273,7 +2327,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("tcgetattr").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2293,7 +2349,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle tcgetattr$handle() {
-        return tcgetattr.HANDLE;
+        return tcgetattr.Linked.HANDLE;
     }
 
     /**
@@ -2312,7 +2368,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int tcgetattr(int __fd, MemorySegment __termios_p) {
-        var mh$ = tcgetattr.HANDLE;
+        var mh$ = tcgetattr.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("tcgetattr", __fd, __termios_p);
@@ -2335,7 +2391,9 @@ public class LinuxLibrary extends LinuxLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("tcsetattr").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -2355,7 +2413,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MethodHandle tcsetattr$handle() {
-        return tcsetattr.HANDLE;
+        return tcsetattr.Linked.HANDLE;
     }
 
     /**
@@ -2374,7 +2432,7 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int tcsetattr(int __fd, int __optional_actions, MemorySegment __termios_p) {
-        var mh$ = tcsetattr.HANDLE;
+        var mh$ = tcsetattr.Linked.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("tcsetattr", __fd, __optional_actions, __termios_p);

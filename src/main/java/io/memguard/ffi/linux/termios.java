@@ -326,7 +326,9 @@ public class termios {
     public static long[] c_cc$dimensions() {
         return c_cc$DIMS;
     }
-    private static final VarHandle c_cc$ELEM_HANDLE = c_cc$LAYOUT.varHandle(sequenceElement());
+    private static class c_cc$Elements {
+        static final VarHandle HANDLE = c_cc$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -335,7 +337,7 @@ public class termios {
      * }
      */
     public static byte c_cc(MemorySegment struct, long index0) {
-        return (byte)c_cc$ELEM_HANDLE.get(struct, c_cc$OFFSET, index0);
+        return (byte)c_cc$Elements.HANDLE.get(struct, c_cc$OFFSET, index0);
     }
 
     /**
@@ -345,7 +347,7 @@ public class termios {
      * }
      */
     public static void c_cc(MemorySegment struct, long index0, byte fieldValue) {
-        c_cc$ELEM_HANDLE.set(struct, c_cc$OFFSET, index0, fieldValue);
+        c_cc$Elements.HANDLE.set(struct, c_cc$OFFSET, index0, fieldValue);
     }
 
     private static final OfInt c_ispeed$LAYOUT = (OfInt)$LAYOUT.select(groupElement("c_ispeed"));

@@ -145,7 +145,9 @@ public class _CK_INFO {
     public static long[] manufacturerID$dimensions() {
         return manufacturerID$DIMS;
     }
-    private static final VarHandle manufacturerID$ELEM_HANDLE = manufacturerID$LAYOUT.varHandle(sequenceElement());
+    private static class manufacturerID$Elements {
+        static final VarHandle HANDLE = manufacturerID$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -154,7 +156,7 @@ public class _CK_INFO {
      * }
      */
     public static byte manufacturerID(MemorySegment struct, long index0) {
-        return (byte)manufacturerID$ELEM_HANDLE.get(struct, manufacturerID$OFFSET, index0);
+        return (byte)manufacturerID$Elements.HANDLE.get(struct, manufacturerID$OFFSET, index0);
     }
 
     /**
@@ -164,7 +166,7 @@ public class _CK_INFO {
      * }
      */
     public static void manufacturerID(MemorySegment struct, long index0, byte fieldValue) {
-        manufacturerID$ELEM_HANDLE.set(struct, manufacturerID$OFFSET, index0, fieldValue);
+        manufacturerID$Elements.HANDLE.set(struct, manufacturerID$OFFSET, index0, fieldValue);
     }
 
     private static final OfLong flags$LAYOUT = (OfLong)$LAYOUT.select(groupElement("flags"));
@@ -266,7 +268,9 @@ public class _CK_INFO {
     public static long[] libraryDescription$dimensions() {
         return libraryDescription$DIMS;
     }
-    private static final VarHandle libraryDescription$ELEM_HANDLE = libraryDescription$LAYOUT.varHandle(sequenceElement());
+    private static class libraryDescription$Elements {
+        static final VarHandle HANDLE = libraryDescription$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -275,7 +279,7 @@ public class _CK_INFO {
      * }
      */
     public static byte libraryDescription(MemorySegment struct, long index0) {
-        return (byte)libraryDescription$ELEM_HANDLE.get(struct, libraryDescription$OFFSET, index0);
+        return (byte)libraryDescription$Elements.HANDLE.get(struct, libraryDescription$OFFSET, index0);
     }
 
     /**
@@ -285,7 +289,7 @@ public class _CK_INFO {
      * }
      */
     public static void libraryDescription(MemorySegment struct, long index0, byte fieldValue) {
-        libraryDescription$ELEM_HANDLE.set(struct, libraryDescription$OFFSET, index0, fieldValue);
+        libraryDescription$Elements.HANDLE.set(struct, libraryDescription$OFFSET, index0, fieldValue);
     }
 
     private static final GroupLayout libraryVersion$LAYOUT = (GroupLayout)$LAYOUT.select(groupElement("libraryVersion"));

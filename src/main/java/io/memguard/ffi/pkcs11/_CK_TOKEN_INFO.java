@@ -126,7 +126,9 @@ public class _CK_TOKEN_INFO {
     public static long[] label$dimensions() {
         return label$DIMS;
     }
-    private static final VarHandle label$ELEM_HANDLE = label$LAYOUT.varHandle(sequenceElement());
+    private static class label$Elements {
+        static final VarHandle HANDLE = label$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -135,7 +137,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static byte label(MemorySegment struct, long index0) {
-        return (byte)label$ELEM_HANDLE.get(struct, label$OFFSET, index0);
+        return (byte)label$Elements.HANDLE.get(struct, label$OFFSET, index0);
     }
 
     /**
@@ -145,7 +147,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static void label(MemorySegment struct, long index0, byte fieldValue) {
-        label$ELEM_HANDLE.set(struct, label$OFFSET, index0, fieldValue);
+        label$Elements.HANDLE.set(struct, label$OFFSET, index0, fieldValue);
     }
 
     private static final SequenceLayout manufacturerID$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("manufacturerID"));
@@ -203,7 +205,9 @@ public class _CK_TOKEN_INFO {
     public static long[] manufacturerID$dimensions() {
         return manufacturerID$DIMS;
     }
-    private static final VarHandle manufacturerID$ELEM_HANDLE = manufacturerID$LAYOUT.varHandle(sequenceElement());
+    private static class manufacturerID$Elements {
+        static final VarHandle HANDLE = manufacturerID$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -212,7 +216,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static byte manufacturerID(MemorySegment struct, long index0) {
-        return (byte)manufacturerID$ELEM_HANDLE.get(struct, manufacturerID$OFFSET, index0);
+        return (byte)manufacturerID$Elements.HANDLE.get(struct, manufacturerID$OFFSET, index0);
     }
 
     /**
@@ -222,7 +226,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static void manufacturerID(MemorySegment struct, long index0, byte fieldValue) {
-        manufacturerID$ELEM_HANDLE.set(struct, manufacturerID$OFFSET, index0, fieldValue);
+        manufacturerID$Elements.HANDLE.set(struct, manufacturerID$OFFSET, index0, fieldValue);
     }
 
     private static final SequenceLayout model$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("model"));
@@ -280,7 +284,9 @@ public class _CK_TOKEN_INFO {
     public static long[] model$dimensions() {
         return model$DIMS;
     }
-    private static final VarHandle model$ELEM_HANDLE = model$LAYOUT.varHandle(sequenceElement());
+    private static class model$Elements {
+        static final VarHandle HANDLE = model$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -289,7 +295,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static byte model(MemorySegment struct, long index0) {
-        return (byte)model$ELEM_HANDLE.get(struct, model$OFFSET, index0);
+        return (byte)model$Elements.HANDLE.get(struct, model$OFFSET, index0);
     }
 
     /**
@@ -299,7 +305,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static void model(MemorySegment struct, long index0, byte fieldValue) {
-        model$ELEM_HANDLE.set(struct, model$OFFSET, index0, fieldValue);
+        model$Elements.HANDLE.set(struct, model$OFFSET, index0, fieldValue);
     }
 
     private static final SequenceLayout serialNumber$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("serialNumber"));
@@ -357,7 +363,9 @@ public class _CK_TOKEN_INFO {
     public static long[] serialNumber$dimensions() {
         return serialNumber$DIMS;
     }
-    private static final VarHandle serialNumber$ELEM_HANDLE = serialNumber$LAYOUT.varHandle(sequenceElement());
+    private static class serialNumber$Elements {
+        static final VarHandle HANDLE = serialNumber$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -366,7 +374,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static byte serialNumber(MemorySegment struct, long index0) {
-        return (byte)serialNumber$ELEM_HANDLE.get(struct, serialNumber$OFFSET, index0);
+        return (byte)serialNumber$Elements.HANDLE.get(struct, serialNumber$OFFSET, index0);
     }
 
     /**
@@ -376,7 +384,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static void serialNumber(MemorySegment struct, long index0, byte fieldValue) {
-        serialNumber$ELEM_HANDLE.set(struct, serialNumber$OFFSET, index0, fieldValue);
+        serialNumber$Elements.HANDLE.set(struct, serialNumber$OFFSET, index0, fieldValue);
     }
 
     private static final OfLong flags$LAYOUT = (OfLong)$LAYOUT.select(groupElement("flags"));
@@ -1006,7 +1014,9 @@ public class _CK_TOKEN_INFO {
     public static long[] utcTime$dimensions() {
         return utcTime$DIMS;
     }
-    private static final VarHandle utcTime$ELEM_HANDLE = utcTime$LAYOUT.varHandle(sequenceElement());
+    private static class utcTime$Elements {
+        static final VarHandle HANDLE = utcTime$LAYOUT.varHandle(sequenceElement());
+    }
 
     /**
      * Indexed getter for field:
@@ -1015,7 +1025,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static byte utcTime(MemorySegment struct, long index0) {
-        return (byte)utcTime$ELEM_HANDLE.get(struct, utcTime$OFFSET, index0);
+        return (byte)utcTime$Elements.HANDLE.get(struct, utcTime$OFFSET, index0);
     }
 
     /**
@@ -1025,7 +1035,7 @@ public class _CK_TOKEN_INFO {
      * }
      */
     public static void utcTime(MemorySegment struct, long index0, byte fieldValue) {
-        utcTime$ELEM_HANDLE.set(struct, utcTime$OFFSET, index0, fieldValue);
+        utcTime$Elements.HANDLE.set(struct, utcTime$OFFSET, index0, fieldValue);
     }
 
     /**
