@@ -28,24 +28,25 @@ class KillTest {
         long calls = Recording.make(work, provider, seed, 0).calls();
         int kills = 0;
         for (long call = FIRST + Math.floorMod(seed, EVERY); call <= calls; call += EVERY) {
-            kill(provider, seed, call);
-            kills++;
+            kills += kill(provider, seed, call) ? 1 : 0;
         }
         System.out.println(provider + ": killed at " + kills + " of " + calls + " calls");
         assertTrue(kills > 0);
     }
 
-    private void kill(String provider, long seed, long call) throws Exception {
+    /** Whether it came to that call. */
+    private boolean kill(String provider, long seed, long call) throws Exception {
         Path root = Files.createDirectory(work.resolve(provider + call)).toRealPath();
         Path log = work.resolve(provider + call + ".log");
-        String said = Recording.run(root, log, call, provider, seed, 0);
+        var run = Recording.run(root, log, call, provider, seed, 0);
         var left = Recording.of(root, log);
         var expectation = Expectation.of(Step.scenario(seed, 0), left.finished(), left.unfinished() > 0);
         try (var keys = Worker.keys(provider)) {
             expectation.check(Recording.directory(root), keys);
         } catch (IOException | RuntimeException | AssertionError failure) {
             throw new AssertionError(
-                    "killed before call " + call + " in " + expectation.under() + ": " + said, failure);
+                    "killed before call " + call + " in " + expectation.under() + ": " + run.said(), failure);
         }
+        return run.killed();
     }
 }
