@@ -69,7 +69,8 @@ final class Fuzzing {
                 "--wait",
                 "sh",
                 "-c",
-                // A session of its own has a share of the processors of its own (sched(7), autogroup), whatever nice says.
+                // A session of its own has a share of the processors of its own (sched(7), autogroup), whatever nice
+                // says.
                 "{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec \"$@\"",
                 "sh",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString()));
