@@ -119,16 +119,27 @@ final class RollbackGuard {
 
     /** Removes all records: those of the secrets first, so that a crash leaves a store that is still guarded. */
     void forgetAll() throws IOException {
+        forgetSecrets();
+        forgetMetadata();
+    }
+
+    /** Removes the records of the secrets. */
+    void forgetSecrets() throws IOException {
+        for (String hash : hashes()) {
+            remove(HexFormat.of().parseHex(hash));
+        }
+    }
+
+    /** Removes the record of the metadata: from now on the token does not know this store. */
+    void forgetMetadata() throws IOException {
+        remove(METADATA);
+    }
+
+    private void remove(byte[] id) throws IOException {
         var from = records;
         if (from != null) {
-            for (String hash : hashes()) {
-                during(() -> {
-                    from.remove(storeId, HexFormat.of().parseHex(hash));
-                    return true;
-                });
-            }
             during(() -> {
-                from.remove(storeId, METADATA);
+                from.remove(storeId, id);
                 return true;
             });
         }

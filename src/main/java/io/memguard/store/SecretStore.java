@@ -418,8 +418,8 @@ public final class SecretStore implements AutoCloseable {
     }
 
     /**
-     * Removes every value, every name, the metadata, and the wrapped key, in this order: killed half-way, the rest still
-     * opens.
+     * Removes every value, every name, their records, the metadata, and the wrapped key, in this order: killed half-way, the
+     * rest still opens.
      *
      * @return how many values there were
      */
@@ -438,6 +438,7 @@ public final class SecretStore implements AutoCloseable {
                     Posix.syncDirectory(layout.directory()); // No value may come back without its name,
                     removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
                     Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
+                    guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
                     Files.deleteIfExists(layout.metadata());
                     try {
                         Posix.syncDirectory(layout.directory());
@@ -445,7 +446,7 @@ public final class SecretStore implements AutoCloseable {
                         keys.erase(); // Also now: without the metadata nobody can open the store to get this far again.
                     }
                     Posix.syncDirectory(layout.directory());
-                    guard.forgetAll();
+                    guard.forgetMetadata();
                     return values;
                 }));
     }

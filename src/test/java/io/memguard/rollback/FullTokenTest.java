@@ -342,6 +342,30 @@ class FullTokenTest {
     }
 
     @Test
+    void aTokenThatFailsWhenAStoreIsRemovedKeepsNoRecordOfItsSecrets() throws Exception {
+        for (var fault : List.of(FullToken.Fault.BROKEN, FullToken.Fault.DONE_NEVERTHELESS)) {
+            boolean failed = true;
+            for (int nth = 1; failed; nth++) {
+                Place place = stored(Work.DELETE, false);
+                String what = fault + " at write " + nth;
+                try (var guard = place.open()) {
+                    String id = guard.storeId();
+                    token.failAt(nth, fault);
+                    Optional<MemGuardException> failure = failure(guard::cleanupAll);
+                    failure.ifPresent(e -> assertEquals(ErrorCode.CLEANUP_FAILED, e.code(), what));
+                    failed = token.works() > 0;
+                    boolean removed = MemGuard.describe(place.directory()).isEmpty();
+                    if (!removed) {
+                        guard.cleanupAll();
+                    }
+                    // What says that a store was, not which secrets.
+                    assertTrue(token.records().ids(id).size() <= (removed && failed ? 1 : 0), what);
+                }
+            }
+        }
+    }
+
+    @Test
     void aTokenThatIsFullWhenAStoreIsMadeLeavesNone() {
         for (var fault : FullToken.Fault.values()) {
             boolean failed = true;
