@@ -40,6 +40,7 @@ class KillTest {
         Path log = work.resolve(provider + call + ".log");
         var run = Recording.run(root, log, call, provider, seed, 0);
         var left = Recording.of(root, log);
+        assertTrue(run.killed() || left.calls() < call, "call " + call + " of " + left.calls() + " did not kill it");
         var expectation = Expectation.of(Step.scenario(seed, 0), left.finished(), left.unfinished() > 0);
         try (var keys = Worker.keys(provider)) {
             expectation.check(Recording.directory(root), keys);

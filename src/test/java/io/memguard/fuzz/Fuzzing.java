@@ -69,8 +69,7 @@ final class Fuzzing {
                 "--wait",
                 "sh",
                 "-c",
-                // A session of its own has a share of the processors of its own (sched(7), autogroup), whatever nice
-                // says.
+                // Nice counts within a session only (sched(7), autogroup), and this is one of its own.
                 "{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec \"$@\"",
                 "sh",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString()));

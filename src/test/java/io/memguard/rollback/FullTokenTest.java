@@ -345,6 +345,7 @@ class FullTokenTest {
     void aTokenThatFailsWhenAStoreIsRemovedKeepsNoRecordOfItsSecrets() throws Exception {
         for (var fault : List.of(FullToken.Fault.BROKEN, FullToken.Fault.DONE_NEVERTHELESS)) {
             boolean failed = true;
+            int failures = 0;
             for (int nth = 1; failed; nth++) {
                 Place place = stored(Work.DELETE, false);
                 String what = fault + " at write " + nth;
@@ -354,6 +355,8 @@ class FullTokenTest {
                     Optional<MemGuardException> failure = failure(guard::cleanupAll);
                     failure.ifPresent(e -> assertEquals(ErrorCode.CLEANUP_FAILED, e.code(), what));
                     failed = token.works() > 0;
+                    failures += failed ? 1 : 0;
+                    assertTrue(failure.isPresent() || !failed || fault != FullToken.Fault.BROKEN, what);
                     boolean removed = MemGuard.describe(place.directory()).isEmpty();
                     if (!removed) {
                         guard.cleanupAll();
@@ -362,6 +365,7 @@ class FullTokenTest {
                     assertTrue(token.records().ids(id).size() <= (removed && failed ? 1 : 0), what);
                 }
             }
+            assertEquals(3, failures, "the records of a, of b, and of the metadata");
         }
     }
 
