@@ -8,6 +8,10 @@ out=${1:-src/main/java}
 command -v jextract >/dev/null || { echo "generate.sh: no jextract on the PATH" >&2; exit 1; }
 compiler_headers=${CLANG_INCLUDE:-$(ls -d /usr/lib/llvm-*/lib/clang/*/include 2>/dev/null | tail -n 1)}
 
+# What a hot read calls is linked as it is; all else shares one shape of call, which io.memguard.ffi.Downcall explains.
+hot='mg_borrow|mg_window_release|mg_copy'
+function_body="/^    (private static class|public static [A-Za-z]+) ($hot)([$]handle)?( \{|\()/,/^    }/"
+
 bind() { # library, class, header
   rm -rf "$out/io/memguard/ffi/$1"
   jextract --output "$out" --target-package "io.memguard.ffi.$1" --header-class-name "$2" \
@@ -18,13 +22,24 @@ bind() { # library, class, header
   sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/
     s/^( *)private static final VarHandle (\w+)\$ELEM_HANDLE = (.*)$/\1private static class \2$Elements {\n\1    static final VarHandle HANDLE = \3\n\1}/
     s/\b(\w+)\$ELEM_HANDLE\./\1$Elements.HANDLE./' "$out/io/memguard/ffi/$1"/*.java
+  share_shape "$out/io/memguard/ffi/$1"/*.java
 }
 
-# io.memguard.os links most of these once more, to learn errno, and has no use for the handle without.
-bind_addresses() {
-  bind "$@"
-  sed -i -E 's/^( *)public static final MethodHandle HANDLE = (Linker.*)$/\1static class Linked {\n\1    static final MethodHandle HANDLE = \2\n\1}/
-    s/\b(\w+)\.HANDLE;/\1.Linked.HANDLE;/' "$out/io/memguard/ffi/$1/$2.java"
+share_shape() { # files
+  local downcall=io.memguard.ffi.Downcall
+  sed -i -E "$function_body b
+    s/^( *)public static final MethodHandle HANDLE = (Linker.*)\$/\1static class Linked {\n\1    static final MethodHandle HANDLE = \2\n\1}/
+    s/return (\w+)\.HANDLE;/return \1.Linked.HANDLE;/
+    s/var mh\\$ = (\w+)\.HANDLE;/var function\$ = \1.ADDR;/
+    s/\(int\)mh\\$\.invokeExact\(/$downcall.callInt(function\$, /
+    s/\(long\)mh\\$\.invokeExact\(/$downcall.callLong(function\$, /
+    s/\(MemorySegment\)mh\\$\.invokeExact\(/$downcall.callPointer(function\$, /
+    s/^( *)mh\\$\.invokeExact\(/\1$downcall.callVoid(function\$, /
+    s/function\\$, \)/function\$)/
+    /private static final MethodHandle DOWN\\\$MH/d
+    s/\(long\) DOWN\\\$MH\.invokeExact\(/$downcall.callLong(/
+    s/^( *)private static final MethodHandle UP\\\$MH = (.*)\$/\1private static class Upcall {\n\1    static final MethodHandle HANDLE = \2\n\1}/
+    s/UP\\\$MH\.bindTo/Upcall.HANDLE.bindTo/" "$@"
 }
 
 # These two lie in no path that a class loader could be asked for; see io.memguard.memory.LibraryLoader.
@@ -36,6 +51,6 @@ bind_opened() {
 
 bind_opened cache CacheLibrary native/include/memguard.h
 bind_opened sodium SodiumLibrary jextract/headers/sodium.h
-bind_addresses linux LinuxLibrary jextract/headers/linux.h
+bind linux LinuxLibrary jextract/headers/linux.h
 bind pkcs11 Pkcs11Library jextract/headers/pkcs11.h
 [ "$out" != src/main/java ] || jextract/sources.sh > jextract/generated-from.sha256

@@ -1,12 +1,10 @@
 package io.memguard.memory;
 
+import io.memguard.ffi.Downcall;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Properties;
@@ -95,14 +93,7 @@ final class LibraryLoader {
     }
 
     private static void requireVersion(MemorySegment function, Path file) throws IOException {
-        int version;
-        try {
-            version = (int) Linker.nativeLinker()
-                    .downcallHandle(function, FunctionDescriptor.of(ValueLayout.JAVA_INT))
-                    .invokeExact();
-        } catch (Throwable e) {
-            throw new AssertionError(e); // A C function throws nothing.
-        }
+        int version = Downcall.callInt(function);
         if (version != ABI_VERSION) {
             throw new IOException(file + " has interface " + version + ", not " + ABI_VERSION);
         }

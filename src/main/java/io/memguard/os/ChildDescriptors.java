@@ -2,6 +2,7 @@ package io.memguard.os;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.LinuxLibrary;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -54,8 +55,7 @@ public final class ChildDescriptors {
             int in = ends.getAtIndex(LinuxLibrary.C_INT, 1);
             try {
                 int size = Math.clamp(value.byteSize(), SMALLEST_PIPE, Integer.MAX_VALUE);
-                int capacity =
-                        LinuxLibrary.fcntl.makeInvoker(LinuxLibrary.C_INT).apply(in, LinuxLibrary.F_SETPIPE_SZ(), size);
+                int capacity = control(in, LinuxLibrary.F_SETPIPE_SZ(), size);
                 if (capacity < value.byteSize()) {
                     throw new MemGuardException(
                             ErrorCode.INVALID_ARGUMENTS,
@@ -85,9 +85,7 @@ public final class ChildDescriptors {
                     | LinuxLibrary.F_SEAL_SHRINK()
                     | LinuxLibrary.F_SEAL_GROW()
                     | LinuxLibrary.F_SEAL_WRITE();
-            require(
-                    LinuxLibrary.fcntl.makeInvoker(LinuxLibrary.C_INT).apply(file, LinuxLibrary.F_ADD_SEALS(), seals),
-                    "sealing a memfd");
+            require(control(file, LinuxLibrary.F_ADD_SEALS(), seals), "sealing a memfd");
         }
     }
 
@@ -111,12 +109,15 @@ public final class ChildDescriptors {
 
     /** Negative where there is nothing to copy. */
     private static int copy(int descriptor) {
-        var control = LinuxLibrary.fcntl.makeInvoker(LinuxLibrary.C_INT);
         int high = -1;
         for (int i = 0; i < SPARE.length && high < 0; i++) {
-            high = control.apply(descriptor, LinuxLibrary.F_DUPFD_CLOEXEC(), SPARE[i]);
+            high = control(descriptor, LinuxLibrary.F_DUPFD_CLOEXEC(), SPARE[i]);
         }
         return high;
+    }
+
+    private static int control(int descriptor, int command, int argument) {
+        return Downcall.callInt(LinuxLibrary.fcntl.address(), descriptor, command, argument);
     }
 
     private static void require(long result, String what) throws IOException {
@@ -127,21 +128,19 @@ public final class ChildDescriptors {
 
     /** Puts all in their places. No class may be loaded between this and {@link #restore}: its jar may be closed. */
     void place() throws IOException {
-        var control = LinuxLibrary.fcntl.makeInvoker(LinuxLibrary.C_INT);
         var open = new HashSet<Integer>();
         try (var all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
             all.forEach(file -> open.add(Integer.valueOf(file.getFileName().toString())));
         }
         for (int number : kept) {
-            if (number > 2 && control.apply(number, LinuxLibrary.F_SETFD(), 0) != 0) {
+            if (number > 2 && control(number, LinuxLibrary.F_SETFD(), 0) != 0) {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS, "descriptor " + number + " is not open; it can't be kept");
             }
         }
         for (int number : open) {
             if (!kept.contains(number)) {
-                control.apply(
-                        number, LinuxLibrary.F_SETFD(), LinuxLibrary.FD_CLOEXEC()); // Fails for the listing's own.
+                control(number, LinuxLibrary.F_SETFD(), LinuxLibrary.FD_CLOEXEC()); // Fails for the listing's own.
             }
         }
         for (int number : sources.keySet()) {

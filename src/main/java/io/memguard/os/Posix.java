@@ -1,17 +1,16 @@
 package io.memguard.os;
 
+import static io.memguard.ffi.Downcall.callIntKeepingErrno;
+import static io.memguard.ffi.Downcall.callLongKeepingErrno;
 import static io.memguard.ffi.linux.LinuxLibrary.*;
 
+import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.flock;
 import io.memguard.ffi.linux.statx;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -32,54 +31,6 @@ public final class Posix {
     private static final int EXISTS = 17; // EEXIST
     private static final int IS_LINK = 40; // ELOOP
     private static final int UNSUPPORTED = 95; // EOPNOTSUPP
-
-    private static final Linker LINKER = Linker.nativeLinker();
-    private static final StructLayout STATE = Linker.Option.captureStateLayout();
-    private static final Linker.Option CAPTURE = Linker.Option.captureCallState("errno");
-    private static final long ERRNO = STATE.byteOffset(StructLayout.PathElement.groupElement("errno"));
-
-    // By hand, since generated handles keep no errno; each in a class of its own, since linking one takes milliseconds.
-    private static final class Open {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(
-                open.address(),
-                FunctionDescriptor.of(
-                        ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT),
-                CAPTURE,
-                Linker.Option.firstVariadicArg(2));
-    }
-
-    private static final class Fcntl {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(
-                fcntl.address(),
-                FunctionDescriptor.of(
-                        ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS),
-                CAPTURE,
-                Linker.Option.firstVariadicArg(2));
-    }
-
-    private static final class Fsync {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(fsync$address(), fsync$descriptor(), CAPTURE);
-    }
-
-    private static final class Fallocate {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(fallocate$address(), fallocate$descriptor(), CAPTURE);
-    }
-
-    private static final class Fchown {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(fchown$address(), fchown$descriptor(), CAPTURE);
-    }
-
-    private static final class Read {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(read$address(), read$descriptor(), CAPTURE);
-    }
-
-    private static final class Statx {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(statx$address(), statx$descriptor(), CAPTURE);
-    }
-
-    private static final class Write {
-        static final MethodHandle HANDLE = LINKER.downcallHandle(write$address(), write$descriptor(), CAPTURE);
-    }
 
     private Posix() {}
 
@@ -220,8 +171,11 @@ public final class Posix {
             throws IOException {
         var result = statx.allocate(arena);
         var path = arena.allocateFrom(name);
-        repeat("stat", file, state ->
-                (int) Statx.HANDLE.invokeExact(state, descriptor, path, flags, STATX_BASIC_STATS(), result));
+        repeat(
+                "stat",
+                file,
+                state -> callIntKeepingErrno(
+                        state, statx$address(), descriptor, path, flags, STATX_BASIC_STATS(), result));
         return result;
     }
 
@@ -231,7 +185,10 @@ public final class Posix {
      */
     public static void reserve(int descriptor, Path file, long size) throws IOException {
         try {
-            repeat("fallocate", file, state -> (int) Fallocate.HANDLE.invokeExact(state, descriptor, 0, 0L, size));
+            repeat(
+                    "fallocate",
+                    file,
+                    state -> callIntKeepingErrno(state, fallocate$address(), descriptor, 0, 0L, size));
         } catch (UnsupportedOperationException e) {
             // Then it is made longer when it is mapped.
         }
@@ -261,7 +218,9 @@ public final class Posix {
         while (length < into.byteSize()) {
             var rest = into.asSlice(length);
             long read = repeat(
-                    "read", file, state -> (long) Read.HANDLE.invokeExact(state, descriptor, rest, rest.byteSize()));
+                    "read",
+                    file,
+                    state -> callLongKeepingErrno(state, read$address(), descriptor, rest, rest.byteSize()));
             if (read == 0) {
                 break;
             }
@@ -272,7 +231,7 @@ public final class Posix {
 
     /** Makes a file or directory somebody else's; for root. */
     static void giveTo(int user, int descriptor, Path file) throws IOException {
-        repeat("chown", file, state -> (int) Fchown.HANDLE.invokeExact(state, descriptor, user, -1));
+        repeat("chown", file, state -> callIntKeepingErrno(state, fchown$address(), descriptor, user, -1));
     }
 
     /** Makes a file of mode 0600 where there was none, and opens it. */
@@ -286,33 +245,35 @@ public final class Posix {
             var rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
             while (rest.byteSize() > 0) {
                 var next = rest;
-                rest = rest.asSlice(repeat("write", file, state ->
-                        (long) Write.HANDLE.invokeExact(state, descriptor, next, next.byteSize())));
+                rest = rest.asSlice(repeat(
+                        "write",
+                        file,
+                        state -> callLongKeepingErrno(state, write$address(), descriptor, next, next.byteSize())));
             }
         }
         sync(descriptor, file);
     }
 
     private static void sync(int descriptor, Path file) throws IOException {
-        repeat("fsync", file, state -> (int) Fsync.HANDLE.invokeExact(state, descriptor));
+        repeat("fsync", file, state -> callIntKeepingErrno(state, fsync$address(), descriptor));
     }
 
     /** A call of the C library; negative where it failed. */
     @FunctionalInterface
     private interface Call {
-        long run(MemorySegment state) throws Throwable;
+        long run(MemorySegment state);
     }
 
     /** Until no signal interrupts it; any other error is final, above all that of a sync. */
     private static long repeat(String what, Path file, Call call) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            var state = arena.allocate(STATE);
+            var state = Downcall.allocateState(arena);
             while (true) {
                 long result = call.run(state);
                 if (result >= 0) {
                     return result;
                 }
-                int error = state.get(ValueLayout.JAVA_INT, ERRNO);
+                int error = Downcall.errno(state);
                 if (error == UNSUPPORTED) {
                     throw new UnsupportedOperationException(what);
                 }
@@ -320,10 +281,6 @@ public final class Posix {
                     throw failure(what, file, error);
                 }
             }
-        } catch (IOException | RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
         }
     }
 
@@ -360,17 +317,17 @@ public final class Posix {
 
     private static boolean lockCall(int descriptor, int command, int type, long start, long length) throws IOException {
         try (var arena = Arena.ofConfined()) {
-            var state = arena.allocate(STATE);
+            var state = Downcall.allocateState(arena);
             var range = flock.allocate(arena); // l_pid must be 0 for this kind of lock
             flock.l_type(range, (short) type);
             flock.l_whence(range, (short) SEEK_SET());
             flock.l_start(range, start);
             flock.l_len(range, length);
             while (true) {
-                if ((int) Fcntl.HANDLE.invokeExact(state, descriptor, command, range) == 0) {
+                if (callIntKeepingErrno(state, fcntl.address(), descriptor, command, range) == 0) {
                     return true;
                 }
-                int error = state.get(ValueLayout.JAVA_INT, ERRNO);
+                int error = Downcall.errno(state);
                 if (command == F_OFD_SETLK() && (error == 11 || error == DENIED)) { // EAGAIN or EACCES: somebody has it
                     return false;
                 }
@@ -378,18 +335,14 @@ public final class Posix {
                     throw new IOException("can't lock: " + text(error));
                 }
             }
-        } catch (IOException | RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
         }
     }
 
     private static int openAt(Path file, int flags) throws IOException {
         try (var arena = Arena.ofConfined()) {
             var path = arena.allocateFrom(file.toString());
-            return (int)
-                    repeat("open", file, state -> (int) Open.HANDLE.invokeExact(state, path, flags, OWNER_READ_WRITE));
+            return (int) repeat(
+                    "open", file, state -> callIntKeepingErrno(state, open.address(), path, flags, OWNER_READ_WRITE));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.memguard.os;
 
+import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.LinuxLibrary;
 import java.io.IOException;
 
@@ -9,13 +10,12 @@ public final class ProcessFlags {
 
     /** Whether the kernel may write a core dump of it, and lets other processes of its user look into it. */
     public static boolean isDumpable() {
-        return LinuxLibrary.prctl.makeInvoker().apply(LinuxLibrary.PR_GET_DUMPABLE()) == 1;
+        return Downcall.callInt(LinuxLibrary.prctl.address(), LinuxLibrary.PR_GET_DUMPABLE()) == 1;
     }
 
     /** Ends that, until the next execve(2); its files in {@code /proc} belong to root from now on. */
     public static void forbidDumps() throws IOException {
-        var control = LinuxLibrary.prctl.makeInvoker(LinuxLibrary.C_LONG);
-        if (control.apply(LinuxLibrary.PR_SET_DUMPABLE(), 0L) != 0 || isDumpable()) {
+        if (Downcall.callInt(LinuxLibrary.prctl.address(), LinuxLibrary.PR_SET_DUMPABLE(), 0L) != 0 || isDumpable()) {
             throw new IOException("prctl(PR_SET_DUMPABLE) failed");
         }
     }

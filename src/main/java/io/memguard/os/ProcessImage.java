@@ -2,14 +2,12 @@ package io.memguard.os;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.LinuxLibrary;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,15 +17,6 @@ import java.util.List;
 public final class ProcessImage {
     private static final int MISSING = 2; // ENOENT
     private static final long SIGNAL_SET = 128; // sizeof(sigset_t)
-    private static final StructLayout STATE = Linker.Option.captureStateLayout();
-    private static final long ERRNO = STATE.byteOffset(StructLayout.PathElement.groupElement("errno"));
-
-    // By hand: generated handles keep no errno.
-    private static final MethodHandle EXECVPE = Linker.nativeLinker()
-            .downcallHandle(
-                    LinuxLibrary.execvpe$address(),
-                    LinuxLibrary.execvpe$descriptor(),
-                    Linker.Option.captureCallState("errno"));
 
     private ProcessImage() {}
 
@@ -59,24 +48,21 @@ public final class ProcessImage {
             for (int i = 0; i < command.size(); i++) {
                 arguments.setAtIndex(ValueLayout.ADDRESS, i, text(arena, command.get(i)));
             }
-            var state = arena.allocate(STATE);
+            var state = Downcall.allocateState(arena);
             var before = arena.allocate(SIGNAL_SET, Long.BYTES);
             var blocked = blockedAtStart(arena);
+            var execvpe = LinuxLibrary.execvpe$address(); // Now: its class may not be loaded later.
             int error = environment.lend(block -> {
                 LinuxLibrary.pthread_sigmask(LinuxLibrary.SIG_SETMASK(), blocked, before);
                 try {
                     descriptors.place();
                     try {
-                        int result = (int) EXECVPE.invokeExact(
-                                state, arguments.getAtIndex(ValueLayout.ADDRESS, 0), arguments, block);
-                        return result == 0 ? 0 : state.get(ValueLayout.JAVA_INT, ERRNO);
+                        int result = Downcall.callIntKeepingErrno(
+                                state, execvpe, arguments.getAtIndex(ValueLayout.ADDRESS, 0), arguments, block);
+                        return result == 0 ? 0 : Downcall.errno(state);
                     } finally {
                         descriptors.restore();
                     }
-                } catch (IOException | RuntimeException | Error e) {
-                    throw e;
-                } catch (Throwable e) {
-                    throw new AssertionError(e);
                 } finally {
                     LinuxLibrary.pthread_sigmask(LinuxLibrary.SIG_SETMASK(), before, MemorySegment.NULL);
                 }

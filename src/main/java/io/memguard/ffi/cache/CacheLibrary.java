@@ -66,7 +66,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_abi_version").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -86,7 +88,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_abi_version$handle() {
-        return mg_abi_version.HANDLE;
+        return mg_abi_version.Linked.HANDLE;
     }
 
     /**
@@ -105,12 +107,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_abi_version() {
-        var mh$ = mg_abi_version.HANDLE;
+        var function$ = mg_abi_version.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_abi_version");
             }
-            return (int)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callInt(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -126,7 +128,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_init").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -146,7 +150,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_init$handle() {
-        return mg_init.HANDLE;
+        return mg_init.Linked.HANDLE;
     }
 
     /**
@@ -165,12 +169,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_init(int flags) {
-        var mh$ = mg_init.HANDLE;
+        var function$ = mg_init.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_init", flags);
             }
-            return (int)mh$.invokeExact(flags);
+            return io.memguard.ffi.Downcall.callInt(function$, flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -187,7 +191,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cache_new").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -207,7 +213,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_cache_new$handle() {
-        return mg_cache_new.HANDLE;
+        return mg_cache_new.Linked.HANDLE;
     }
 
     /**
@@ -226,12 +232,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_cache_new(int flags, MemorySegment cache) {
-        var mh$ = mg_cache_new.HANDLE;
+        var function$ = mg_cache_new.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_cache_new", flags, cache);
             }
-            return (int)mh$.invokeExact(flags, cache);
+            return io.memguard.ffi.Downcall.callInt(function$, flags, cache);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -247,7 +253,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cache_free").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -267,7 +275,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_cache_free$handle() {
-        return mg_cache_free.HANDLE;
+        return mg_cache_free.Linked.HANDLE;
     }
 
     /**
@@ -286,12 +294,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_cache_free(long cache) {
-        var mh$ = mg_cache_free.HANDLE;
+        var function$ = mg_cache_free.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_cache_free", cache);
             }
-            return (int)mh$.invokeExact(cache);
+            return io.memguard.ffi.Downcall.callInt(function$, cache);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -307,7 +315,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cache_clear").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -327,7 +337,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_cache_clear$handle() {
-        return mg_cache_clear.HANDLE;
+        return mg_cache_clear.Linked.HANDLE;
     }
 
     /**
@@ -346,12 +356,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_cache_clear(long cache) {
-        var mh$ = mg_cache_clear.HANDLE;
+        var function$ = mg_cache_clear.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_cache_clear", cache);
             }
-            return (int)mh$.invokeExact(cache);
+            return io.memguard.ffi.Downcall.callInt(function$, cache);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -372,7 +382,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_put").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -392,7 +404,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_put$handle() {
-        return mg_put.HANDLE;
+        return mg_put.Linked.HANDLE;
     }
 
     /**
@@ -411,12 +423,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_put(long cache, MemorySegment value_data, long length, long ttl_ms, long idle_ms, MemorySegment handle) {
-        var mh$ = mg_put.HANDLE;
+        var function$ = mg_put.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_put", cache, value_data, length, ttl_ms, idle_ms, handle);
             }
-            return (int)mh$.invokeExact(cache, value_data, length, ttl_ms, idle_ms, handle);
+            return io.memguard.ffi.Downcall.callInt(function$, cache, value_data, length, ttl_ms, idle_ms, handle);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -437,7 +449,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_replace").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -457,7 +471,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_replace$handle() {
-        return mg_replace.HANDLE;
+        return mg_replace.Linked.HANDLE;
     }
 
     /**
@@ -476,12 +490,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_replace(long cache, long handle, MemorySegment value_data, long length, long ttl_ms, long idle_ms) {
-        var mh$ = mg_replace.HANDLE;
+        var function$ = mg_replace.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_replace", cache, handle, value_data, length, ttl_ms, idle_ms);
             }
-            return (int)mh$.invokeExact(cache, handle, value_data, length, ttl_ms, idle_ms);
+            return io.memguard.ffi.Downcall.callInt(function$, cache, handle, value_data, length, ttl_ms, idle_ms);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -498,7 +512,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_remove").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -518,7 +534,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_remove$handle() {
-        return mg_remove.HANDLE;
+        return mg_remove.Linked.HANDLE;
     }
 
     /**
@@ -537,12 +553,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_remove(long cache, long handle) {
-        var mh$ = mg_remove.HANDLE;
+        var function$ = mg_remove.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_remove", cache, handle);
             }
-            return (int)mh$.invokeExact(cache, handle);
+            return io.memguard.ffi.Downcall.callInt(function$, cache, handle);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -559,7 +575,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_length").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -579,7 +597,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_length$handle() {
-        return mg_length.HANDLE;
+        return mg_length.Linked.HANDLE;
     }
 
     /**
@@ -598,12 +616,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_length(long cache, long handle) {
-        var mh$ = mg_length.HANDLE;
+        var function$ = mg_length.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_length", cache, handle);
             }
-            return (long)mh$.invokeExact(cache, handle);
+            return io.memguard.ffi.Downcall.callLong(function$, cache, handle);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -681,7 +699,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_window_acquire").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -701,7 +721,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_window_acquire$handle() {
-        return mg_window_acquire.HANDLE;
+        return mg_window_acquire.Linked.HANDLE;
     }
 
     /**
@@ -720,12 +740,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_window_acquire(long length, int flags) {
-        var mh$ = mg_window_acquire.HANDLE;
+        var function$ = mg_window_acquire.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_window_acquire", length, flags);
             }
-            return (long)mh$.invokeExact(length, flags);
+            return io.memguard.ffi.Downcall.callLong(function$, length, flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -799,7 +819,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_windows").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -819,7 +841,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_windows$handle() {
-        return mg_windows.HANDLE;
+        return mg_windows.Linked.HANDLE;
     }
 
     /**
@@ -838,12 +860,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MemorySegment mg_windows() {
-        var mh$ = mg_windows.HANDLE;
+        var function$ = mg_windows.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_windows");
             }
-            return (MemorySegment)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callPointer(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -859,7 +881,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_sweep").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -879,7 +903,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_sweep$handle() {
-        return mg_sweep.HANDLE;
+        return mg_sweep.Linked.HANDLE;
     }
 
     /**
@@ -898,12 +922,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_sweep(long cache) {
-        var mh$ = mg_sweep.HANDLE;
+        var function$ = mg_sweep.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_sweep", cache);
             }
-            return (long)mh$.invokeExact(cache);
+            return io.memguard.ffi.Downcall.callLong(function$, cache);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -917,7 +941,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_trim").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -937,7 +963,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_trim$handle() {
-        return mg_trim.HANDLE;
+        return mg_trim.Linked.HANDLE;
     }
 
     /**
@@ -956,12 +982,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_trim() {
-        var mh$ = mg_trim.HANDLE;
+        var function$ = mg_trim.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_trim");
             }
-            return (long)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callLong(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -978,7 +1004,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_usage").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -998,7 +1026,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_usage$handle() {
-        return mg_usage.HANDLE;
+        return mg_usage.Linked.HANDLE;
     }
 
     /**
@@ -1017,12 +1045,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_usage(long cache, MemorySegment usage) {
-        var mh$ = mg_usage.HANDLE;
+        var function$ = mg_usage.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_usage", cache, usage);
             }
-            return (int)mh$.invokeExact(cache, usage);
+            return io.memguard.ffi.Downcall.callInt(function$, cache, usage);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1040,7 +1068,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_aead_new").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1060,7 +1090,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_aead_new$handle() {
-        return mg_aead_new.HANDLE;
+        return mg_aead_new.Linked.HANDLE;
     }
 
     /**
@@ -1079,12 +1109,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_aead_new(MemorySegment key, int flags, MemorySegment aead) {
-        var mh$ = mg_aead_new.HANDLE;
+        var function$ = mg_aead_new.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_aead_new", key, flags, aead);
             }
-            return (int)mh$.invokeExact(key, flags, aead);
+            return io.memguard.ffi.Downcall.callInt(function$, key, flags, aead);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1100,7 +1130,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_aead_free").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1120,7 +1152,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_aead_free$handle() {
-        return mg_aead_free.HANDLE;
+        return mg_aead_free.Linked.HANDLE;
     }
 
     /**
@@ -1139,12 +1171,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_aead_free(long aead) {
-        var mh$ = mg_aead_free.HANDLE;
+        var function$ = mg_aead_free.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_aead_free", aead);
             }
-            return (int)mh$.invokeExact(aead);
+            return io.memguard.ffi.Downcall.callInt(function$, aead);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1166,7 +1198,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_aead_seal").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1186,7 +1220,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_aead_seal$handle() {
-        return mg_aead_seal.HANDLE;
+        return mg_aead_seal.Linked.HANDLE;
     }
 
     /**
@@ -1205,12 +1239,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_aead_seal(long aead, MemorySegment aad, long aad_length, MemorySegment plain, long length, MemorySegment out, long capacity) {
-        var mh$ = mg_aead_seal.HANDLE;
+        var function$ = mg_aead_seal.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_aead_seal", aead, aad, aad_length, plain, length, out, capacity);
             }
-            return (int)mh$.invokeExact(aead, aad, aad_length, plain, length, out, capacity);
+            return io.memguard.ffi.Downcall.callInt(function$, aead, aad, aad_length, plain, length, out, capacity);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1232,7 +1266,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_aead_open").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1252,7 +1288,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_aead_open$handle() {
-        return mg_aead_open.HANDLE;
+        return mg_aead_open.Linked.HANDLE;
     }
 
     /**
@@ -1271,12 +1307,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static int mg_aead_open(long aead, MemorySegment aad, long aad_length, MemorySegment sealed_, long length, MemorySegment out, long capacity) {
-        var mh$ = mg_aead_open.HANDLE;
+        var function$ = mg_aead_open.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_aead_open", aead, aad, aad_length, sealed_, length, out, capacity);
             }
-            return (int)mh$.invokeExact(aead, aad, aad_length, sealed_, length, out, capacity);
+            return io.memguard.ffi.Downcall.callInt(function$, aead, aad, aad_length, sealed_, length, out, capacity);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1295,7 +1331,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_base64_decode").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1315,7 +1353,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_base64_decode$handle() {
-        return mg_base64_decode.HANDLE;
+        return mg_base64_decode.Linked.HANDLE;
     }
 
     /**
@@ -1334,12 +1372,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_base64_decode(MemorySegment text, long length, MemorySegment out, long capacity) {
-        var mh$ = mg_base64_decode.HANDLE;
+        var function$ = mg_base64_decode.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_base64_decode", text, length, out, capacity);
             }
-            return (long)mh$.invokeExact(text, length, out, capacity);
+            return io.memguard.ffi.Downcall.callLong(function$, text, length, out, capacity);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1362,7 +1400,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_bcfks_read").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1382,7 +1422,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_bcfks_read$handle() {
-        return mg_bcfks_read.HANDLE;
+        return mg_bcfks_read.Linked.HANDLE;
     }
 
     /**
@@ -1401,12 +1441,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static long mg_bcfks_read(MemorySegment container, long length, MemorySegment password, long password_length, MemorySegment alias, long alias_length, MemorySegment out, long capacity) {
-        var mh$ = mg_bcfks_read.HANDLE;
+        var function$ = mg_bcfks_read.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_bcfks_read", container, length, password, password_length, alias, alias_length, out, capacity);
             }
-            return (long)mh$.invokeExact(container, length, password, password_length, alias, alias_length, out, capacity);
+            return io.memguard.ffi.Downcall.callLong(function$, container, length, password, password_length, alias, alias_length, out, capacity);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1481,7 +1521,9 @@ public class CacheLibrary extends CacheLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_wipe_traces").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -1501,7 +1543,7 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static MethodHandle mg_wipe_traces$handle() {
-        return mg_wipe_traces.HANDLE;
+        return mg_wipe_traces.Linked.HANDLE;
     }
 
     /**
@@ -1520,12 +1562,12 @@ public class CacheLibrary extends CacheLibrary$shared {
      * }
      */
     public static void mg_wipe_traces() {
-        var mh$ = mg_wipe_traces.HANDLE;
+        var function$ = mg_wipe_traces.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mg_wipe_traces");
             }
-            mh$.invokeExact();
+            io.memguard.ffi.Downcall.callVoid(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

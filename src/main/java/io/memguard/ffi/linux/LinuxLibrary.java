@@ -391,12 +391,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fallocate(int __fd, int __mode, long __offset, long __len) {
-        var mh$ = fallocate.Linked.HANDLE;
+        var function$ = fallocate.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fallocate", __fd, __mode, __offset, __len);
             }
-            return (int)mh$.invokeExact(__fd, __mode, __offset, __len);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __mode, __offset, __len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -597,12 +597,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment gnu_get_libc_version() {
-        var mh$ = gnu_get_libc_version.Linked.HANDLE;
+        var function$ = gnu_get_libc_version.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("gnu_get_libc_version");
             }
-            return (MemorySegment)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callPointer(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -661,12 +661,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long lseek(int __fd, long __offset, int __whence) {
-        var mh$ = lseek.Linked.HANDLE;
+        var function$ = lseek.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("lseek", __fd, __offset, __whence);
             }
-            return (long)mh$.invokeExact(__fd, __offset, __whence);
+            return io.memguard.ffi.Downcall.callLong(function$, __fd, __offset, __whence);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -723,12 +723,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int close(int __fd) {
-        var mh$ = close.Linked.HANDLE;
+        var function$ = close.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("close", __fd);
             }
-            return (int)mh$.invokeExact(__fd);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -787,12 +787,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long read(int __fd, MemorySegment __buf, long __nbytes) {
-        var mh$ = read.Linked.HANDLE;
+        var function$ = read.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("read", __fd, __buf, __nbytes);
             }
-            return (long)mh$.invokeExact(__fd, __buf, __nbytes);
+            return io.memguard.ffi.Downcall.callLong(function$, __fd, __buf, __nbytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -851,12 +851,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static long write(int __fd, MemorySegment __buf, long __n) {
-        var mh$ = write.Linked.HANDLE;
+        var function$ = write.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("write", __fd, __buf, __n);
             }
-            return (long)mh$.invokeExact(__fd, __buf, __n);
+            return io.memguard.ffi.Downcall.callLong(function$, __fd, __buf, __n);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -914,12 +914,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int pipe2(MemorySegment __pipedes, int __flags) {
-        var mh$ = pipe2.Linked.HANDLE;
+        var function$ = pipe2.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pipe2", __pipedes, __flags);
             }
-            return (int)mh$.invokeExact(__pipedes, __flags);
+            return io.memguard.ffi.Downcall.callInt(function$, __pipedes, __flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -978,12 +978,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fchown(int __fd, int __owner, int __group) {
-        var mh$ = fchown.Linked.HANDLE;
+        var function$ = fchown.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fchown", __fd, __owner, __group);
             }
-            return (int)mh$.invokeExact(__fd, __owner, __group);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __owner, __group);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1041,12 +1041,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int dup2(int __fd, int __fd2) {
-        var mh$ = dup2.Linked.HANDLE;
+        var function$ = dup2.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("dup2", __fd, __fd2);
             }
-            return (int)mh$.invokeExact(__fd, __fd2);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __fd2);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1150,12 +1150,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int execvpe(MemorySegment __file, MemorySegment __argv, MemorySegment __envp) {
-        var mh$ = execvpe.Linked.HANDLE;
+        var function$ = execvpe.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("execvpe", __file, __argv, __envp);
             }
-            return (int)mh$.invokeExact(__file, __argv, __envp);
+            return io.memguard.ffi.Downcall.callInt(function$, __file, __argv, __envp);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1210,12 +1210,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int geteuid() {
-        var mh$ = geteuid.Linked.HANDLE;
+        var function$ = geteuid.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("geteuid");
             }
-            return (int)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callInt(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1272,12 +1272,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int isatty(int __fd) {
-        var mh$ = isatty.Linked.HANDLE;
+        var function$ = isatty.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("isatty", __fd);
             }
-            return (int)mh$.invokeExact(__fd);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1334,12 +1334,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fsync(int __fd) {
-        var mh$ = fsync.Linked.HANDLE;
+        var function$ = fsync.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fsync", __fd);
             }
-            return (int)mh$.invokeExact(__fd);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1398,12 +1398,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int pthread_sigmask(int __how, MemorySegment __newmask, MemorySegment __oldmask) {
-        var mh$ = pthread_sigmask.Linked.HANDLE;
+        var function$ = pthread_sigmask.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pthread_sigmask", __how, __newmask, __oldmask);
             }
-            return (int)mh$.invokeExact(__how, __newmask, __oldmask);
+            return io.memguard.ffi.Downcall.callInt(function$, __how, __newmask, __oldmask);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1460,12 +1460,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment strerror(int __errnum) {
-        var mh$ = strerror.Linked.HANDLE;
+        var function$ = strerror.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("strerror", __errnum);
             }
-            return (MemorySegment)mh$.invokeExact(__errnum);
+            return io.memguard.ffi.Downcall.callPointer(function$, __errnum);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1522,12 +1522,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static void explicit_bzero(MemorySegment __s, long __n) {
-        var mh$ = explicit_bzero.Linked.HANDLE;
+        var function$ = explicit_bzero.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("explicit_bzero", __s, __n);
             }
-            mh$.invokeExact(__s, __n);
+            io.memguard.ffi.Downcall.callVoid(function$, __s, __n);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1585,12 +1585,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int memfd_create(MemorySegment __name, int __flags) {
-        var mh$ = memfd_create.Linked.HANDLE;
+        var function$ = memfd_create.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("memfd_create", __name, __flags);
             }
-            return (int)mh$.invokeExact(__name, __flags);
+            return io.memguard.ffi.Downcall.callInt(function$, __name, __flags);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1652,12 +1652,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static MemorySegment mmap(MemorySegment __addr, long __len, int __prot, int __flags, int __fd, long __offset) {
-        var mh$ = mmap.Linked.HANDLE;
+        var function$ = mmap.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mmap", __addr, __len, __prot, __flags, __fd, __offset);
             }
-            return (MemorySegment)mh$.invokeExact(__addr, __len, __prot, __flags, __fd, __offset);
+            return io.memguard.ffi.Downcall.callPointer(function$, __addr, __len, __prot, __flags, __fd, __offset);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1715,12 +1715,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int munmap(MemorySegment __addr, long __len) {
-        var mh$ = munmap.Linked.HANDLE;
+        var function$ = munmap.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("munmap", __addr, __len);
             }
-            return (int)mh$.invokeExact(__addr, __len);
+            return io.memguard.ffi.Downcall.callInt(function$, __addr, __len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1779,12 +1779,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int mprotect(MemorySegment __addr, long __len, int __prot) {
-        var mh$ = mprotect.Linked.HANDLE;
+        var function$ = mprotect.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mprotect", __addr, __len, __prot);
             }
-            return (int)mh$.invokeExact(__addr, __len, __prot);
+            return io.memguard.ffi.Downcall.callInt(function$, __addr, __len, __prot);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1843,12 +1843,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int madvise(MemorySegment __addr, long __len, int __advice) {
-        var mh$ = madvise.Linked.HANDLE;
+        var function$ = madvise.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("madvise", __addr, __len, __advice);
             }
-            return (int)mh$.invokeExact(__addr, __len, __advice);
+            return io.memguard.ffi.Downcall.callInt(function$, __addr, __len, __advice);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1906,12 +1906,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int mlock(MemorySegment __addr, long __len) {
-        var mh$ = mlock.Linked.HANDLE;
+        var function$ = mlock.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("mlock", __addr, __len);
             }
-            return (int)mh$.invokeExact(__addr, __len);
+            return io.memguard.ffi.Downcall.callInt(function$, __addr, __len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1969,12 +1969,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int munlock(MemorySegment __addr, long __len) {
-        var mh$ = munlock.Linked.HANDLE;
+        var function$ = munlock.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("munlock", __addr, __len);
             }
-            return (int)mh$.invokeExact(__addr, __len);
+            return io.memguard.ffi.Downcall.callInt(function$, __addr, __len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2113,12 +2113,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int getrlimit(int __resource, MemorySegment __rlimits) {
-        var mh$ = getrlimit.Linked.HANDLE;
+        var function$ = getrlimit.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("getrlimit", __resource, __rlimits);
             }
-            return (int)mh$.invokeExact(__resource, __rlimits);
+            return io.memguard.ffi.Downcall.callInt(function$, __resource, __rlimits);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2176,12 +2176,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int setrlimit(int __resource, MemorySegment __rlimits) {
-        var mh$ = setrlimit.Linked.HANDLE;
+        var function$ = setrlimit.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("setrlimit", __resource, __rlimits);
             }
-            return (int)mh$.invokeExact(__resource, __rlimits);
+            return io.memguard.ffi.Downcall.callInt(function$, __resource, __rlimits);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2239,12 +2239,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int fchmod(int __fd, int __mode) {
-        var mh$ = fchmod.Linked.HANDLE;
+        var function$ = fchmod.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fchmod", __fd, __mode);
             }
-            return (int)mh$.invokeExact(__fd, __mode);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __mode);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2305,12 +2305,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int statx(int __dirfd, MemorySegment __path, int __flags, int __mask, MemorySegment __buf) {
-        var mh$ = statx.Linked.HANDLE;
+        var function$ = statx.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("statx", __dirfd, __path, __flags, __mask, __buf);
             }
-            return (int)mh$.invokeExact(__dirfd, __path, __flags, __mask, __buf);
+            return io.memguard.ffi.Downcall.callInt(function$, __dirfd, __path, __flags, __mask, __buf);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2368,12 +2368,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int tcgetattr(int __fd, MemorySegment __termios_p) {
-        var mh$ = tcgetattr.Linked.HANDLE;
+        var function$ = tcgetattr.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("tcgetattr", __fd, __termios_p);
             }
-            return (int)mh$.invokeExact(__fd, __termios_p);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __termios_p);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2432,12 +2432,12 @@ public class LinuxLibrary extends LinuxLibrary$shared {
      * }
      */
     public static int tcsetattr(int __fd, int __optional_actions, MemorySegment __termios_p) {
-        var mh$ = tcsetattr.Linked.HANDLE;
+        var function$ = tcsetattr.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("tcsetattr", __fd, __optional_actions, __termios_p);
             }
-            return (int)mh$.invokeExact(__fd, __optional_actions, __termios_p);
+            return io.memguard.ffi.Downcall.callInt(function$, __fd, __optional_actions, __termios_p);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

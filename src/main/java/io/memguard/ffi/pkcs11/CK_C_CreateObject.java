@@ -49,24 +49,25 @@ public final class CK_C_CreateObject {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = Pkcs11Library.upcallHandle(CK_C_CreateObject.Function.class, "apply", $DESC);
+    private static class Upcall {
+        static final MethodHandle HANDLE = Pkcs11Library.upcallHandle(CK_C_CreateObject.Function.class, "apply", $DESC);
+    }
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
     public static MemorySegment allocate(CK_C_CreateObject.Function fi, Arena arena) {
-        return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
+        return Linker.nativeLinker().upcallStub(Upcall.HANDLE.bindTo(fi), $DESC, arena);
     }
 
-    private static final MethodHandle DOWN$MH = Linker.nativeLinker().downcallHandle($DESC);
 
     /**
      * Invoke the upcall stub {@code funcPtr}, with given parameters
      */
     public static long invoke(MemorySegment funcPtr, long session, MemorySegment templ, long ulCount, MemorySegment object) {
         try {
-            return (long) DOWN$MH.invokeExact(funcPtr, session, templ, ulCount, object);
+            return io.memguard.ffi.Downcall.callLong(funcPtr, session, templ, ulCount, object);
         } catch (Error | RuntimeException ex) {
             throw ex;
         } catch (Throwable ex$) {

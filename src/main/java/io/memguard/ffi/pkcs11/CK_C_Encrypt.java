@@ -46,24 +46,25 @@ public final class CK_C_Encrypt {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = Pkcs11Library.upcallHandle(CK_C_Encrypt.Function.class, "apply", $DESC);
+    private static class Upcall {
+        static final MethodHandle HANDLE = Pkcs11Library.upcallHandle(CK_C_Encrypt.Function.class, "apply", $DESC);
+    }
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
     public static MemorySegment allocate(CK_C_Encrypt.Function fi, Arena arena) {
-        return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
+        return Linker.nativeLinker().upcallStub(Upcall.HANDLE.bindTo(fi), $DESC, arena);
     }
 
-    private static final MethodHandle DOWN$MH = Linker.nativeLinker().downcallHandle($DESC);
 
     /**
      * Invoke the upcall stub {@code funcPtr}, with given parameters
      */
     public static long invoke(MemorySegment funcPtr, long session, MemorySegment data, long data_len, MemorySegment encrypted_data, MemorySegment encrypted_data_len) {
         try {
-            return (long) DOWN$MH.invokeExact(funcPtr, session, data, data_len, encrypted_data, encrypted_data_len);
+            return io.memguard.ffi.Downcall.callLong(funcPtr, session, data, data_len, encrypted_data, encrypted_data_len);
         } catch (Error | RuntimeException ex) {
             throw ex;
         } catch (Throwable ex$) {

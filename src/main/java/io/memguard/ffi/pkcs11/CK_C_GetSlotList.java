@@ -44,24 +44,25 @@ public final class CK_C_GetSlotList {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = Pkcs11Library.upcallHandle(CK_C_GetSlotList.Function.class, "apply", $DESC);
+    private static class Upcall {
+        static final MethodHandle HANDLE = Pkcs11Library.upcallHandle(CK_C_GetSlotList.Function.class, "apply", $DESC);
+    }
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
     public static MemorySegment allocate(CK_C_GetSlotList.Function fi, Arena arena) {
-        return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
+        return Linker.nativeLinker().upcallStub(Upcall.HANDLE.bindTo(fi), $DESC, arena);
     }
 
-    private static final MethodHandle DOWN$MH = Linker.nativeLinker().downcallHandle($DESC);
 
     /**
      * Invoke the upcall stub {@code funcPtr}, with given parameters
      */
     public static long invoke(MemorySegment funcPtr, byte token_present, MemorySegment slot_list, MemorySegment ulCount) {
         try {
-            return (long) DOWN$MH.invokeExact(funcPtr, token_present, slot_list, ulCount);
+            return io.memguard.ffi.Downcall.callLong(funcPtr, token_present, slot_list, ulCount);
         } catch (Error | RuntimeException ex) {
             throw ex;
         } catch (Throwable ex$) {

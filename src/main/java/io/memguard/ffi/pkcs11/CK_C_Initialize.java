@@ -42,24 +42,25 @@ public final class CK_C_Initialize {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = Pkcs11Library.upcallHandle(CK_C_Initialize.Function.class, "apply", $DESC);
+    private static class Upcall {
+        static final MethodHandle HANDLE = Pkcs11Library.upcallHandle(CK_C_Initialize.Function.class, "apply", $DESC);
+    }
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
     public static MemorySegment allocate(CK_C_Initialize.Function fi, Arena arena) {
-        return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
+        return Linker.nativeLinker().upcallStub(Upcall.HANDLE.bindTo(fi), $DESC, arena);
     }
 
-    private static final MethodHandle DOWN$MH = Linker.nativeLinker().downcallHandle($DESC);
 
     /**
      * Invoke the upcall stub {@code funcPtr}, with given parameters
      */
     public static long invoke(MemorySegment funcPtr, MemorySegment init_args) {
         try {
-            return (long) DOWN$MH.invokeExact(funcPtr, init_args);
+            return io.memguard.ffi.Downcall.callLong(funcPtr, init_args);
         } catch (Error | RuntimeException ex) {
             throw ex;
         } catch (Throwable ex$) {

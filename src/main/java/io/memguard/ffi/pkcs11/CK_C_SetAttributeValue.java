@@ -49,24 +49,25 @@ public final class CK_C_SetAttributeValue {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = Pkcs11Library.upcallHandle(CK_C_SetAttributeValue.Function.class, "apply", $DESC);
+    private static class Upcall {
+        static final MethodHandle HANDLE = Pkcs11Library.upcallHandle(CK_C_SetAttributeValue.Function.class, "apply", $DESC);
+    }
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
     public static MemorySegment allocate(CK_C_SetAttributeValue.Function fi, Arena arena) {
-        return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
+        return Linker.nativeLinker().upcallStub(Upcall.HANDLE.bindTo(fi), $DESC, arena);
     }
 
-    private static final MethodHandle DOWN$MH = Linker.nativeLinker().downcallHandle($DESC);
 
     /**
      * Invoke the upcall stub {@code funcPtr}, with given parameters
      */
     public static long invoke(MemorySegment funcPtr, long session, long object, MemorySegment templ, long ulCount) {
         try {
-            return (long) DOWN$MH.invokeExact(funcPtr, session, object, templ, ulCount);
+            return io.memguard.ffi.Downcall.callLong(funcPtr, session, object, templ, ulCount);
         } catch (Error | RuntimeException ex) {
             throw ex;
         } catch (Throwable ex$) {

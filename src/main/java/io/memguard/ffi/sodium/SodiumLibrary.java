@@ -30,7 +30,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_version_string").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -50,7 +52,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_version_string$handle() {
-        return sodium_version_string.HANDLE;
+        return sodium_version_string.Linked.HANDLE;
     }
 
     /**
@@ -69,12 +71,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MemorySegment sodium_version_string() {
-        var mh$ = sodium_version_string.HANDLE;
+        var function$ = sodium_version_string.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_version_string");
             }
-            return (MemorySegment)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callPointer(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -88,7 +90,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_init").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -108,7 +112,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_init$handle() {
-        return sodium_init.HANDLE;
+        return sodium_init.Linked.HANDLE;
     }
 
     /**
@@ -127,12 +131,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_init() {
-        var mh$ = sodium_init.HANDLE;
+        var function$ = sodium_init.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_init");
             }
-            return (int)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callInt(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -152,7 +156,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("crypto_kdf_hkdf_sha256_extract").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -172,7 +178,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle crypto_kdf_hkdf_sha256_extract$handle() {
-        return crypto_kdf_hkdf_sha256_extract.HANDLE;
+        return crypto_kdf_hkdf_sha256_extract.Linked.HANDLE;
     }
 
     /**
@@ -191,12 +197,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int crypto_kdf_hkdf_sha256_extract(MemorySegment prk, MemorySegment salt, long salt_len, MemorySegment ikm, long ikm_len) {
-        var mh$ = crypto_kdf_hkdf_sha256_extract.HANDLE;
+        var function$ = crypto_kdf_hkdf_sha256_extract.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("crypto_kdf_hkdf_sha256_extract", prk, salt, salt_len, ikm, ikm_len);
             }
-            return (int)mh$.invokeExact(prk, salt, salt_len, ikm, ikm_len);
+            return io.memguard.ffi.Downcall.callInt(function$, prk, salt, salt_len, ikm, ikm_len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -216,7 +222,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("crypto_kdf_hkdf_sha256_expand").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -236,7 +244,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle crypto_kdf_hkdf_sha256_expand$handle() {
-        return crypto_kdf_hkdf_sha256_expand.HANDLE;
+        return crypto_kdf_hkdf_sha256_expand.Linked.HANDLE;
     }
 
     /**
@@ -255,12 +263,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int crypto_kdf_hkdf_sha256_expand(MemorySegment out, long out_len, MemorySegment ctx, long ctx_len, MemorySegment prk) {
-        var mh$ = crypto_kdf_hkdf_sha256_expand.HANDLE;
+        var function$ = crypto_kdf_hkdf_sha256_expand.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("crypto_kdf_hkdf_sha256_expand", out, out_len, ctx, ctx_len, prk);
             }
-            return (int)mh$.invokeExact(out, out_len, ctx, ctx_len, prk);
+            return io.memguard.ffi.Downcall.callInt(function$, out, out_len, ctx, ctx_len, prk);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -274,7 +282,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("crypto_pwhash_argon2id_alg_argon2id13").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -294,7 +304,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle crypto_pwhash_argon2id_alg_argon2id13$handle() {
-        return crypto_pwhash_argon2id_alg_argon2id13.HANDLE;
+        return crypto_pwhash_argon2id_alg_argon2id13.Linked.HANDLE;
     }
 
     /**
@@ -313,12 +323,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int crypto_pwhash_argon2id_alg_argon2id13() {
-        var mh$ = crypto_pwhash_argon2id_alg_argon2id13.HANDLE;
+        var function$ = crypto_pwhash_argon2id_alg_argon2id13.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("crypto_pwhash_argon2id_alg_argon2id13");
             }
-            return (int)mh$.invokeExact();
+            return io.memguard.ffi.Downcall.callInt(function$);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -341,7 +351,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("crypto_pwhash_argon2id").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -361,7 +373,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle crypto_pwhash_argon2id$handle() {
-        return crypto_pwhash_argon2id.HANDLE;
+        return crypto_pwhash_argon2id.Linked.HANDLE;
     }
 
     /**
@@ -380,12 +392,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int crypto_pwhash_argon2id(MemorySegment out, long outlen, MemorySegment passwd, long passwdlen, MemorySegment salt, long opslimit, long memlimit, int alg) {
-        var mh$ = crypto_pwhash_argon2id.HANDLE;
+        var function$ = crypto_pwhash_argon2id.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("crypto_pwhash_argon2id", out, outlen, passwd, passwdlen, salt, opslimit, memlimit, alg);
             }
-            return (int)mh$.invokeExact(out, outlen, passwd, passwdlen, salt, opslimit, memlimit, alg);
+            return io.memguard.ffi.Downcall.callInt(function$, out, outlen, passwd, passwdlen, salt, opslimit, memlimit, alg);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -401,7 +413,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("randombytes_buf").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -421,7 +435,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle randombytes_buf$handle() {
-        return randombytes_buf.HANDLE;
+        return randombytes_buf.Linked.HANDLE;
     }
 
     /**
@@ -440,12 +454,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static void randombytes_buf(MemorySegment buf, long size) {
-        var mh$ = randombytes_buf.HANDLE;
+        var function$ = randombytes_buf.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("randombytes_buf", buf, size);
             }
-            mh$.invokeExact(buf, size);
+            io.memguard.ffi.Downcall.callVoid(function$, buf, size);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -461,7 +475,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_memzero").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -481,7 +497,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_memzero$handle() {
-        return sodium_memzero.HANDLE;
+        return sodium_memzero.Linked.HANDLE;
     }
 
     /**
@@ -500,12 +516,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static void sodium_memzero(MemorySegment pnt, long len) {
-        var mh$ = sodium_memzero.HANDLE;
+        var function$ = sodium_memzero.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_memzero", pnt, len);
             }
-            mh$.invokeExact(pnt, len);
+            io.memguard.ffi.Downcall.callVoid(function$, pnt, len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -523,7 +539,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_memcmp").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -543,7 +561,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_memcmp$handle() {
-        return sodium_memcmp.HANDLE;
+        return sodium_memcmp.Linked.HANDLE;
     }
 
     /**
@@ -562,12 +580,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_memcmp(MemorySegment b1_, MemorySegment b2_, long len) {
-        var mh$ = sodium_memcmp.HANDLE;
+        var function$ = sodium_memcmp.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_memcmp", b1_, b2_, len);
             }
-            return (int)mh$.invokeExact(b1_, b2_, len);
+            return io.memguard.ffi.Downcall.callInt(function$, b1_, b2_, len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -584,7 +602,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_mlock").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -604,7 +624,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_mlock$handle() {
-        return sodium_mlock.HANDLE;
+        return sodium_mlock.Linked.HANDLE;
     }
 
     /**
@@ -623,12 +643,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_mlock(MemorySegment addr, long len) {
-        var mh$ = sodium_mlock.HANDLE;
+        var function$ = sodium_mlock.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_mlock", addr, len);
             }
-            return (int)mh$.invokeExact(addr, len);
+            return io.memguard.ffi.Downcall.callInt(function$, addr, len);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -644,7 +664,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_malloc").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -664,7 +686,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_malloc$handle() {
-        return sodium_malloc.HANDLE;
+        return sodium_malloc.Linked.HANDLE;
     }
 
     /**
@@ -683,12 +705,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MemorySegment sodium_malloc(long size) {
-        var mh$ = sodium_malloc.HANDLE;
+        var function$ = sodium_malloc.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_malloc", size);
             }
-            return (MemorySegment)mh$.invokeExact(size);
+            return io.memguard.ffi.Downcall.callPointer(function$, size);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -703,7 +725,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_free").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -723,7 +747,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_free$handle() {
-        return sodium_free.HANDLE;
+        return sodium_free.Linked.HANDLE;
     }
 
     /**
@@ -742,12 +766,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static void sodium_free(MemorySegment ptr) {
-        var mh$ = sodium_free.HANDLE;
+        var function$ = sodium_free.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_free", ptr);
             }
-            mh$.invokeExact(ptr);
+            io.memguard.ffi.Downcall.callVoid(function$, ptr);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -763,7 +787,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_mprotect_noaccess").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -783,7 +809,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_mprotect_noaccess$handle() {
-        return sodium_mprotect_noaccess.HANDLE;
+        return sodium_mprotect_noaccess.Linked.HANDLE;
     }
 
     /**
@@ -802,12 +828,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_mprotect_noaccess(MemorySegment ptr) {
-        var mh$ = sodium_mprotect_noaccess.HANDLE;
+        var function$ = sodium_mprotect_noaccess.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_mprotect_noaccess", ptr);
             }
-            return (int)mh$.invokeExact(ptr);
+            return io.memguard.ffi.Downcall.callInt(function$, ptr);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -823,7 +849,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_mprotect_readonly").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -843,7 +871,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_mprotect_readonly$handle() {
-        return sodium_mprotect_readonly.HANDLE;
+        return sodium_mprotect_readonly.Linked.HANDLE;
     }
 
     /**
@@ -862,12 +890,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_mprotect_readonly(MemorySegment ptr) {
-        var mh$ = sodium_mprotect_readonly.HANDLE;
+        var function$ = sodium_mprotect_readonly.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_mprotect_readonly", ptr);
             }
-            return (int)mh$.invokeExact(ptr);
+            return io.memguard.ffi.Downcall.callInt(function$, ptr);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -883,7 +911,9 @@ public class SodiumLibrary extends SodiumLibrary$shared {
 
         public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("sodium_mprotect_readwrite").orElseThrow();
 
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
     }
 
     /**
@@ -903,7 +933,7 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static MethodHandle sodium_mprotect_readwrite$handle() {
-        return sodium_mprotect_readwrite.HANDLE;
+        return sodium_mprotect_readwrite.Linked.HANDLE;
     }
 
     /**
@@ -922,12 +952,12 @@ public class SodiumLibrary extends SodiumLibrary$shared {
      * }
      */
     public static int sodium_mprotect_readwrite(MemorySegment ptr) {
-        var mh$ = sodium_mprotect_readwrite.HANDLE;
+        var function$ = sodium_mprotect_readwrite.ADDR;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("sodium_mprotect_readwrite", ptr);
             }
-            return (int)mh$.invokeExact(ptr);
+            return io.memguard.ffi.Downcall.callInt(function$, ptr);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
