@@ -28,5 +28,7 @@ done <<'MUTATIONS'
 state.rs|s/Ordering::Release/Ordering::Relaxed/
 state.rs|s/FREE . EMPTY) && self.exchange(seen.0, seen.0 . CHANGING)/FREE | EMPTY) \&\& { self.0.store(seen.0 | CHANGING, Ordering::Release); true }/
 state.rs|s/(seen.generation() + 1)/seen.generation()/
+stack.rs|s/entry, Ordering::Release/entry, Ordering::Relaxed/
+stack.rs|s/ptr::null_mut(), Ordering::Acquire/ptr::null_mut(), Ordering::Relaxed/
 MUTATIONS
 echo "$found of $found weakened orderings were found"

@@ -186,20 +186,13 @@ pub unsafe fn own_all(blobs: Vec<Shared<'_, Blob>>) -> Vec<Sealed> {
 /// # Safety
 /// The blob must not be reachable for new readers, and must be retired only once.
 pub unsafe fn retire(blob: Shared<'_, Blob>, guard: &Guard) {
-    // SAFETY: the caller has unlinked it, so after the grace period the closure is its only owner.
+    // SAFETY: the caller has unlinked it, so that it is the only owner's after the grace period.
     unsafe {
         let length = blob.deref().length;
-        let sealed = Sealed::from_shared(blob);
-        if length < LARGE {
-            guard.defer_unchecked(move || drop(sealed));
-            return;
+        garbage::defer(Box::new(Sealed::from_shared(blob)), length, guard);
+        if length >= LARGE {
+            guard.flush();
         }
-        garbage::waits(length);
-        guard.defer_unchecked(move || {
-            drop(sealed);
-            garbage::is_freed(length);
-        });
-        guard.flush();
     }
 }
 

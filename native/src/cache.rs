@@ -7,7 +7,7 @@
 //! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
 use crate::blob::{self, Blob, Place, Sealed};
-use crate::garbage::Returns;
+use crate::garbage::Removal;
 use crate::lifetime::Lifetime;
 use crate::slots::{Slot, Slots};
 use crate::status::Error;
@@ -68,18 +68,18 @@ pub fn create(flags: u32) -> Result<u64, Error> {
 
 /// Removes a cache with all its values. Windows that are lent out of it stay as they are.
 pub fn free(id: u64) -> Result<(), Error> {
-    // In steps: garbage is freed by whoever comes by, and a reader must not come upon a million values at once.
+    // In steps, so that garbage is freed on the way.
     clear(id)?;
     let guard = pin();
     let found = locate(id, &guard)?;
     entry(id)
         .compare_exchange(found, Shared::null(), Ordering::AcqRel, Ordering::Relaxed, &guard)
         .map_err(|_| Error::StaleHandle)?;
-    let mut returns = Returns::default();
+    let removal = Removal::default();
     // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes what is left in it.
-    unsafe { returns.defer(found.into_owned(), &guard) };
+    unsafe { removal.defer(found.into_owned().into_box(), &guard) };
     drop(guard);
-    returns.wait();
+    removal.wait();
     Ok(())
 }
 
@@ -121,7 +121,7 @@ pub fn clear(id: u64) -> Result<u64, Error> {
 
 /// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way: by this thread.
 fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> {
-    let (mut removed, mut returns) = (0, Returns::default());
+    let (mut removed, removal) = (0, Removal::default());
     let indices = with(id, |cache, _| Ok(cache.slots.indices()))?;
     for start in indices.clone().step_by(BATCH) {
         let batch = start..start.saturating_add(BATCH as u32).min(indices.end);
@@ -132,12 +132,12 @@ fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> 
             if !unlinked.is_empty() {
                 removed += unlinked.len() as u64;
                 // SAFETY: they were unlinked just now, by this thread.
-                unsafe { returns.defer(blob::own_all(unlinked), guard) };
+                unsafe { removal.defer(Box::new(blob::own_all(unlinked)), guard) };
             }
             Ok(())
         })?;
     }
-    returns.wait();
+    removal.wait();
     Ok(removed)
 }
 

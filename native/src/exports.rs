@@ -144,7 +144,9 @@ pub unsafe extern "C" fn mg_put(
             // SAFETY: the caller vouches for the pointers.
             unsafe { target.write(cache.put(data, length, Lifetime { ttl_ms, idle_ms }, guard)?) };
             Ok(())
-        })
+        })?;
+        garbage::free();
+        Ok(())
     })
 }
 

@@ -1,101 +1,108 @@
-//! Garbage that comes back to the thread that made it, and writers that wait while there is too much.
+//! Garbage, from the moment on when no new reader finds it until it is freed.
 //!
-//! What was unlinked is freed when no reader can have it any more, by whichever thread comes by then. For a few values that
-//! does no harm; but a reader that has to free thousands waits for the allocator's locks, and thus for other threads.
+//! The epochs tell when nobody can have it any more; they tell whichever thread comes by, often a reader. That one only puts it
+//! on a stack: freeing it would make a reader wait for the allocator's locks, and thus for other threads, and wipe what
+//! may be long. Those who put, replace, remove and sweep take it from there.
 
+use crate::stack::{Entry, Stack};
 use crossbeam_epoch::{Guard, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Parcels on their way at once; what is more is freed by the thread that brings it.
-const PARCELS: usize = 64;
+/// So many bytes may wait to be freed until it suits.
+const FEW_WAITING: u64 = 1 << 20;
 
-/// So many bytes of large values may wait to be freed before those who replace and remove them have to wait, too.
+/// So many bytes may wait to be freed before those who replace and remove have to wait, too.
 const MOST_WAITING: u64 = 32 << 20;
 
 static WAITING: AtomicU64 = AtomicU64::new(0);
 
-/// Counts a large value that was unlinked, by its length in bytes.
-pub fn waits(length: u64) {
-    WAITING.fetch_add(length, Ordering::Relaxed);
+/// What nobody can have any more.
+static FREEABLE: Stack<Parcel> = Stack::empty();
+
+struct Parcel {
+    bytes: u64,
+    _garbage: Box<dyn Send>,
+    _removal: Option<Arc<()>>,
 }
 
-/// Counts one that was freed.
-pub fn is_freed(length: u64) {
-    WAITING.fetch_sub(length, Ordering::Relaxed);
+/// Has `garbage` of so many bytes dropped, by [`free`], once no reader can have it any more.
+///
+/// # Safety
+/// It must not be reachable for new readers.
+pub unsafe fn defer(garbage: Box<dyn Send>, bytes: u64, guard: &Guard) {
+    // SAFETY: the caller vouches for it.
+    unsafe { defer_as_part(garbage, bytes, None, guard) };
 }
 
-/// Slows a writer down, by some 20 ms at most, while too much waits: with more threads than processors, readers that were
-/// interrupted keep much from being freed. Not to be called under a guard.
+/// # Safety
+/// As [`defer`].
+unsafe fn defer_as_part(garbage: Box<dyn Send>, bytes: u64, removal: Option<Arc<()>>, guard: &Guard) {
+    WAITING.fetch_add(bytes, Ordering::Relaxed);
+    let entry = Entry::new(Parcel {
+        bytes,
+        _garbage: garbage,
+        _removal: removal,
+    });
+    // SAFETY: after the grace period the closure is the entry's only owner.
+    unsafe { guard.defer_unchecked(move || FREEABLE.put(entry)) };
+}
+
+/// Frees what nobody can have any more. Not for readers.
+pub fn free() {
+    for parcel in FREEABLE.take() {
+        WAITING.fetch_sub(parcel.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Frees, and slows a writer down, by some 20 ms at most, while too much waits: with more threads than processors, readers
+/// that were interrupted keep much from being freed. Not to be called under a guard.
 pub fn relieve() {
-    for _ in 0..20 {
-        if WAITING.load(Ordering::Relaxed) <= MOST_WAITING {
+    free();
+    for attempt in 0..23 {
+        // Three collections free all that no reader has.
+        if waiting() <= if attempt < 3 { FEW_WAITING } else { MOST_WAITING } {
             break;
         }
         pin().flush();
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-struct Parcel<T> {
-    _garbage: T,
-    back: SyncSender<Box<Parcel<T>>>,
-}
-
-/// Where the garbage of one thread comes back to.
-pub struct Returns<T> {
-    back: SyncSender<Box<Parcel<T>>>,
-    returned: Receiver<Box<Parcel<T>>>,
-    under_way: usize,
-}
-
-impl<T: 'static> Default for Returns<T> {
-    fn default() -> Returns<T> {
-        let (back, returned) = sync_channel(PARCELS);
-        Returns {
-            back,
-            returned,
-            under_way: 0,
+        free();
+        if attempt >= 3 {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-impl<T: 'static> Returns<T> {
-    /// Drops `garbage` once no reader can have it any more, and what has come back of the garbage before it.
+fn waiting() -> u64 {
+    WAITING.load(Ordering::Relaxed)
+}
+
+/// Much garbage of one call, which waits for its end.
+#[derive(Default)]
+pub struct Removal(Arc<()>);
+
+impl Removal {
+    /// As [`defer()`]; frees what it can on the way.
     ///
     /// # Safety
-    /// It must not be reachable for new readers, and may be dropped by any thread.
-    pub unsafe fn defer(&mut self, garbage: T, guard: &Guard) {
-        let parcel = Box::new(Parcel {
-            _garbage: garbage,
-            back: self.back.clone(),
-        });
-        // SAFETY: the caller vouches for it; the closure neither frees nor allocates while somebody waits for the parcel.
-        unsafe {
-            guard.defer_unchecked(move || {
-                let back = parcel.back.clone();
-                let _ = back.try_send(parcel);
-            });
-        }
-        self.under_way += 1;
+    /// As [`defer()`].
+    pub unsafe fn defer(&self, garbage: Box<dyn Send>, guard: &Guard) {
+        // SAFETY: the caller vouches for it.
+        unsafe { defer_as_part(garbage, 0, Some(self.0.clone()), guard) };
         guard.flush();
-        while self.returned.try_recv().is_ok() {
-            self.under_way -= 1;
-        }
+        free();
     }
 
-    /// Waits for what is under way, some 15 ms at most: a reader may be opening a very long value. Whoever comes by after
-    /// that frees the rest.
-    pub fn wait(mut self) {
-        for pause in [0, 0, 0, 0, 1, 2, 4, 8] {
-            if self.under_way == 0 {
+    /// Waits until all is freed, some 15 ms at most: a reader may be opening a very long value. Whoever frees after that
+    /// frees the rest.
+    pub fn wait(self) {
+        for pause in [0, 0, 0, 0, 1, 2, 4, 8, 0] {
+            pin().flush();
+            free();
+            if Arc::strong_count(&self.0) == 1 {
                 break;
             }
-            pin().flush();
-            while self.under_way > 0 && self.returned.recv_timeout(Duration::from_millis(pause)).is_ok() {
-                self.under_way -= 1;
-            }
+            std::thread::sleep(Duration::from_millis(pause));
         }
     }
 }
@@ -103,12 +110,12 @@ impl<T: 'static> Returns<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use std::sync::mpsc::channel;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc::{Sender, channel};
     use std::thread::{ThreadId, current, scope};
 
     /// Tells which thread dropped it.
-    struct Tell(std::sync::mpsc::Sender<ThreadId>);
+    struct Tell(Sender<ThreadId>);
 
     impl Drop for Tell {
         fn drop(&mut self) {
@@ -117,51 +124,62 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_dropped_by_the_thread_that_made_it_while_others_read() {
+    fn readers_that_collect_drop_nothing() {
         let (tell, told) = channel();
-        let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        scope(|threads| {
-            for _ in 0..2 {
-                let done = done.clone();
-                threads.spawn(move || {
-                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                        pin().flush(); // a reader collects
+        let done = AtomicBool::new(false);
+        let readers: Vec<ThreadId> = scope(|threads| {
+            let readers = [(); 2].map(|()| {
+                threads.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        pin().flush();
                     }
-                });
-            }
-            let mut returns = Returns::default();
-            for _ in 0..1000 {
-                while returns.under_way == PARCELS {
-                    pin().flush(); // More would not find room on their way back.
-                    returns.under_way -= returns.returned.try_iter().count();
-                }
+                })
+            });
+            for i in 0..10_000 {
                 // SAFETY: nobody else has it.
-                unsafe { returns.defer(Tell(tell.clone()), &pin()) };
+                unsafe { defer(Box::new(Tell(tell.clone())), 1, &pin()) };
+                if i % 100 == 0 {
+                    free();
+                }
             }
-            while returns.under_way > 0 {
+            drop(tell);
+            while told.try_iter().count() == 0 {
                 pin().flush();
-                returns.under_way -= returns.returned.try_iter().count();
+                free();
             }
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            done.store(true, Ordering::Relaxed);
+            readers.map(|reader| reader.thread().id()).into()
         });
-        drop(tell);
-        let droppers: Vec<ThreadId> = told.iter().collect();
-        assert_eq!(droppers.len(), 1000);
-        assert!(droppers.iter().all(|&dropper| dropper == current().id()));
+        while let Ok(dropper) = told.recv_timeout(Duration::ZERO) {
+            assert!(!readers.contains(&dropper));
+        }
     }
 
     #[test]
-    fn what_nobody_waits_for_is_dropped_all_the_same() {
+    fn what_a_reader_may_still_have_is_dropped_later() {
         let (tell, told) = channel();
         let reader = pin();
-        let mut returns = Returns::default();
+        let removal = Removal::default();
         // SAFETY: nobody else has it.
-        unsafe { returns.defer(Tell(tell), &pin()) };
-        returns.wait();
+        unsafe { removal.defer(Box::new(Tell(tell)), &pin()) };
+        removal.wait();
         assert!(told.try_recv().is_err(), "a reader may still have it");
         drop(reader);
         while told.try_recv().is_err() {
             pin().flush();
+            free();
         }
+    }
+
+    #[test]
+    fn a_removal_is_over_when_all_is_dropped() {
+        let (tell, told) = channel();
+        let removal = Removal::default();
+        for _ in 0..1000 {
+            // SAFETY: nobody else has it.
+            unsafe { removal.defer(Box::new(Tell(tell.clone())), &pin()) };
+        }
+        removal.wait();
+        assert_eq!(told.try_iter().count(), 1000);
     }
 }

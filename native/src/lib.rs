@@ -18,6 +18,7 @@ pub mod lifetime;
 pub mod process_key;
 pub mod region;
 pub mod slots;
+pub mod stack;
 pub mod state;
 pub mod status;
 pub mod table;

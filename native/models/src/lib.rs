@@ -6,10 +6,15 @@
 #[allow(missing_docs, dead_code)]
 mod state;
 
+#[path = "../../src/stack.rs"]
+#[allow(missing_docs, dead_code)]
+mod stack;
+
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
+use stack::{Entry, Stack};
 use state::{BUSY, EMPTY, FREE, State};
 
 /// A window: its memory, by size and content, and the size that is looked at before it is won, as in `table.rs`.
@@ -140,5 +145,46 @@ fn a_window_that_is_given_up_and_mapped_anew_is_never_taken_for_the_old_one() {
         use_it(&window, 1, 3);
         use_it(&window, 2, 4);
         other.join().unwrap();
+    });
+}
+
+/// As garbage: written by whoever puts it, read by whoever takes it.
+struct Content(UnsafeCell<u32>);
+
+// SAFETY: this is what loom is to refute.
+unsafe impl Send for Content {}
+
+fn put(stack: &Stack<Content>, number: u32) {
+    let entry = Entry::new(Content(UnsafeCell::new(number)));
+    // SAFETY: nobody else has it.
+    unsafe { stack.put(entry) };
+}
+
+fn take(stack: &Stack<Content>) -> Vec<u32> {
+    // SAFETY: loom ends the model where it is written meanwhile.
+    stack
+        .take()
+        .map(|content| content.0.with(|number| unsafe { *number }))
+        .collect()
+}
+
+#[test]
+fn what_is_put_on_the_stack_is_taken_once_and_whole() {
+    loom::model(|| {
+        let stack = Arc::new(Stack::empty());
+        let putting = [1, 2].map(|number| {
+            let stack = stack.clone();
+            thread::spawn(move || put(&stack, number))
+        });
+        let taking = {
+            let stack = stack.clone();
+            thread::spawn(move || take(&stack))
+        };
+        let mut taken = take(&stack);
+        putting.into_iter().for_each(|thread| thread.join().unwrap());
+        taken.extend(taking.join().unwrap());
+        taken.extend(take(&stack));
+        taken.sort();
+        assert_eq!(taken, [1, 2]);
     });
 }
