@@ -25,7 +25,8 @@ import java.util.function.IntToLongFunction;
  * is checked. Prints one result as {@code name value unit} a line.
  *
  * <p>Beside the reader a control thread does the same with nothing but the clock, for as long as a read takes: what it
- * waits is the scheduler's, the machine's and the garbage collector's, who stop both alike.
+ * waits is the scheduler's, the machine's and the garbage collector's, who stop both alike. Of the reader's own waits it
+ * says how long it was blocked or ran at most; the rest of a wait it had no processor.
  *
  * <p>Arguments: how many; milliseconds in which half of them get a short life, after which they expire together.
  */
@@ -33,6 +34,7 @@ public final class Scale {
     private static final int SIZE = 32;
     private static final int FEW = 1000;
     private static final int READS = 300_000;
+    private static final long WARM_UP = 1000; // milliseconds
     private static final long READ_TIME = 400; // nanoseconds, about
     private static final Duration LONG = Duration.ofHours(1);
 
@@ -59,8 +61,8 @@ public final class Scale {
 
     private void run(MemGuard guard, Path directory) throws Exception {
         long heapBefore;
-        var reader = new Watcher(i -> guard.<Long, RuntimeException>read(names[i], Scale::number));
-        var control = new Watcher(Scale::spin);
+        var reader = new Watcher("reader", i -> guard.<Long, RuntimeException>read(names[i], Scale::number));
+        var control = new Watcher("control", Scale::spin);
         // Cleaning up takes the reader's secrets, too, so that another store has to be read meanwhile.
         var other =
                 MemGuard.at(directory.resolve("other")).keys(new FixedKeys(2)).open();
@@ -69,12 +71,13 @@ public final class Scale {
                 other.storeEphemeral(names[i], value, Duration.ofHours(1));
             }
         }
-        var outside = new Watcher(i -> {
+        var outside = new Watcher("outside", i -> {
             other.<Byte, RuntimeException>read(names[i], segment -> segment.get(ValueLayout.JAVA_BYTE, 0));
             return i;
         });
-        outside.paused = true;
         outside.start();
+        Thread.sleep(WARM_UP);
+        outside.pause();
         try (var arena = Arena.ofConfined()) {
             var value = arena.allocate(SIZE);
             fill(guard, value, 0, FEW);
@@ -123,6 +126,9 @@ public final class Scale {
         control.pause();
         print("reader.longest.wait." + during, reader.longest / 1e6, "ms");
         print("control.longest.wait." + during, control.longest / 1e6, "ms");
+        print("reader.longest.block." + during, reader.longestBlock / 1e6, "ms");
+        print("control.longest.block." + during, control.longestBlock / 1e6, "ms");
+        print("reader.longest.run." + during, reader.longestRun / 1e6, "ms");
         print("reader.waits.over.5.ms." + during, reader.over.get(), "");
         print("control.waits.over.5.ms." + during, control.over.get(), "");
     }
@@ -209,36 +215,56 @@ public final class Scale {
 
     /** Does something short all the time, with pauses that leave the processors to others, and notes what took longest. */
     private static final class Watcher {
-        private static final int BURST = 1000;
+        private static final int BURST = 50;
+        private static final int READS = 20;
+        private static final long LONG_WAIT = 1_000_000; // nanoseconds
+        private static final long FIVE = 5_000_000;
 
         private final IntToLongFunction work;
-        private final Thread thread = Thread.ofPlatform().daemon().unstarted(this::run);
+        private final Thread thread;
         private volatile boolean ended;
         private volatile boolean paused;
         private volatile long longest;
+        private volatile long longestBlock;
+        private volatile long longestRun;
         private final AtomicLong over = new AtomicLong();
 
-        Watcher(IntToLongFunction work) {
+        Watcher(String name, IntToLongFunction work) {
+            thread = Thread.ofPlatform().name(name).daemon().unstarted(this::run);
             this.work = work;
         }
 
         private void run() {
-            while (!ended) {
-                for (int i = 0; i < BURST && !paused; i++) {
-                    long begin = System.nanoTime();
-                    if (work.applyAsLong(i % FEW) != i % FEW) {
-                        throw new AssertionError("a wrong value");
+            try (var times = new ThreadTimes()) {
+                while (!ended) {
+                    for (int i = 0; i < BURST && !paused; i++) {
+                        watch(times, i * READS % FEW);
                     }
-                    note(System.nanoTime() - begin);
+                    LockSupport.parkNanos(paused ? 1_000_000 : 100_000);
                 }
-                LockSupport.parkNanos(paused ? 1_000_000 : 100_000);
             }
         }
 
-        private void note(long wait) {
+        private void watch(ThreadTimes times, int first) {
+            var before = times.now();
+            long begin = System.nanoTime();
+            long wait = 0;
+            for (int i = first; i < first + READS; i++) {
+                if (work.applyAsLong(i) != i) {
+                    throw new AssertionError("a wrong value");
+                }
+                long end = System.nanoTime();
+                wait = Math.max(wait, end - begin);
+                if (end - begin > FIVE) {
+                    over.incrementAndGet();
+                }
+                begin = end;
+            }
             longest = Math.max(longest, wait);
-            if (wait > 5_000_000) {
-                over.incrementAndGet();
+            if (wait > LONG_WAIT) {
+                var after = times.now();
+                longestBlock = Math.max(longestBlock, after.blockedSince(before));
+                longestRun = Math.max(longestRun, after.runningSince(before));
             }
         }
 
@@ -253,6 +279,8 @@ public final class Scale {
 
         void resume() {
             longest = 0;
+            longestBlock = 0;
+            longestRun = 0;
             over.set(0);
             paused = false;
         }
