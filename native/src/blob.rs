@@ -4,7 +4,7 @@
 //! `unsafe` is here for libsodium's calls on plain byte ranges, and for an allocation whose failure is an error: those
 //! of the standard library end the process, and with it the user's JVM.
 
-use crate::garbage;
+use crate::garbage::{self, Garbage};
 use crate::lifetime::{Expiry, Lifetime};
 use crate::process_key;
 use crate::status::Error;
@@ -186,12 +186,11 @@ pub unsafe fn own_all(blobs: Vec<Shared<'_, Blob>>) -> Vec<Sealed> {
 /// # Safety
 /// The blob must not be reachable for new readers, and must be retired only once.
 pub unsafe fn retire(blob: Shared<'_, Blob>, guard: &Guard) {
-    // SAFETY: the caller has unlinked it, so that it is the only owner's after the grace period.
+    // SAFETY: the caller has unlinked it, so that it has one owner after the grace period.
     unsafe {
         let length = blob.deref().length;
-        garbage::defer(Box::new(Sealed::from_shared(blob)), length, guard);
-        if length >= LARGE {
-            guard.flush();
+        if let Some(sealed) = Sealed::from_shared(blob) {
+            garbage::defer(Garbage::Value(sealed), if length < LARGE { 0 } else { length }, guard);
         }
     }
 }

@@ -7,7 +7,7 @@
 //! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
 use crate::blob::{self, Blob, Place, Sealed};
-use crate::garbage::Removal;
+use crate::garbage::{self, Garbage, Removal};
 use crate::lifetime::Lifetime;
 use crate::slots::{Slot, Slots};
 use crate::status::Error;
@@ -77,7 +77,7 @@ pub fn free(id: u64) -> Result<(), Error> {
         .map_err(|_| Error::StaleHandle)?;
     let removal = Removal::default();
     // SAFETY: it was unlinked by the exchange above, and only there. Dropping it wipes what is left in it.
-    unsafe { removal.defer(found.into_owned().into_box(), &guard) };
+    unsafe { removal.defer(Garbage::Cache(found.into_owned().into_box()), &guard) };
     drop(guard);
     removal.wait();
     Ok(())
@@ -119,7 +119,7 @@ pub fn clear(id: u64) -> Result<u64, Error> {
     remove_where(id, |_| true)
 }
 
-/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way: by this thread.
+/// Goes through a cache in steps, each under its own guard, so that garbage is freed on the way.
 fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> {
     let (mut removed, removal) = (0, Removal::default());
     let indices = with(id, |cache, _| Ok(cache.slots.indices()))?;
@@ -132,10 +132,11 @@ fn remove_where(id: u64, matches: impl Fn(&Blob) -> bool) -> Result<u64, Error> 
             if !unlinked.is_empty() {
                 removed += unlinked.len() as u64;
                 // SAFETY: they were unlinked just now, by this thread.
-                unsafe { removal.defer(Box::new(blob::own_all(unlinked)), guard) };
+                unsafe { removal.defer(Garbage::Values(blob::own_all(unlinked)), guard) };
             }
             Ok(())
         })?;
+        garbage::free();
     }
     removal.wait();
     Ok(removed)

@@ -108,6 +108,7 @@ pub unsafe extern "C" fn mg_cache_new(flags: u32, cache: *mut u64) -> i32 {
         process_key::get()?;
         // SAFETY: the caller vouches for the pointer.
         unsafe { target.write(cache::create(flags)?) };
+        garbage::free();
         Ok(())
     })
 }
@@ -235,7 +236,10 @@ pub extern "C" fn mg_sweep(cache: u64) -> i64 {
 /// were wiped when they were released. Windows that are lent are not touched.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_trim() -> i64 {
-    guarded(|| Ok(table::trim(Idle::Any, usize::MAX) as i64))
+    guarded(|| {
+        garbage::free();
+        Ok(table::trim(Idle::Any, usize::MAX) as i64)
+    })
 }
 
 /// Writes figures of a cache and of the process to `usage`.
@@ -246,6 +250,7 @@ pub extern "C" fn mg_trim() -> i64 {
 pub unsafe extern "C" fn mg_usage(cache: u64, usage: *mut MgUsage) -> i32 {
     status(|| {
         let target = out(usage)?;
+        garbage::free();
         let (items, value_bytes, sealed_bytes) = cache::with(cache, |cache, _| Ok(cache.usage()))?;
         let (windows_in_use, windows_peak) = table::usage();
         let (locked_bytes, unlocked_bytes) = region::totals();

@@ -4,6 +4,7 @@
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicPtr, Ordering};
+use std::alloc::{Layout, alloc};
 use std::ptr;
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -15,12 +16,18 @@ pub struct Entry<T> {
 }
 
 impl<T> Entry<T> {
-    /// An entry that [`Stack::put`] takes.
-    pub fn new(content: T) -> *mut Entry<T> {
-        Box::into_raw(Box::new(Entry {
-            next: ptr::null_mut(),
-            content,
-        }))
+    /// An entry that [`Stack::put`] takes; the content where memory is short, since `Box::new` would end the process.
+    pub fn new(content: T) -> Result<*mut Entry<T>, T> {
+        // SAFETY: an entry has a size; the memory is written whole before anybody reads it, and freed as a box.
+        unsafe {
+            let entry = alloc(Layout::new::<Entry<T>>()).cast::<Entry<T>>();
+            if entry.is_null() {
+                return Err(content);
+            }
+            let next = ptr::null_mut();
+            entry.write(Entry { next, content });
+            Ok(entry)
+        }
     }
 }
 

@@ -155,7 +155,9 @@ struct Content(UnsafeCell<u32>);
 unsafe impl Send for Content {}
 
 fn put(stack: &Stack<Content>, number: u32) {
-    let entry = Entry::new(Content(UnsafeCell::new(number)));
+    let Ok(entry) = Entry::new(Content(UnsafeCell::new(number))) else {
+        unreachable!()
+    };
     // SAFETY: nobody else has it.
     unsafe { stack.put(entry) };
 }

@@ -11,13 +11,13 @@ import java.lang.invoke.MethodHandle;
 
 /**
  * Calls any function of C that takes up to eight integers and pointers and returns one or nothing, by one shape of call for
- * all: Java needs 7 ms to link a shape, and opening a store takes functions of some 24. The generated bindings come here,
+ * all: Java needs 7 ms to link a shape, and opening a store would take some 25 of them. The generated bindings come here,
  * but for those of a hot read, which are linked as they are (see jextract/generate.sh).
  *
  * <p>Each argument is passed as one word, and words that a function does not take are zero. Both calling conventions of
  * Linux allow that: a function looks at its own arguments only, at the low bits of a word where one is narrower, and the
  * caller clears the stack (System V ABI for AMD64, 3.2.3; AAPCS64, 6.8.2). No function may take a structure or a
- * floating-point number by value.
+ * floating-point number by value, nor an unsigned char or short, which some compilers expect extended by the caller.
  *
  * <p>Thread-safe. A segment that is passed stays alive during the call, as with any downcall; it must be native.
  */
@@ -109,9 +109,14 @@ public final class Downcall {
             return MemorySegment.NULL;
         }
         Object argument = arguments[index];
-        return argument instanceof MemorySegment segment
-                ? segment
-                : MemorySegment.ofAddress(((Number) argument).longValue());
+        // No switch: Java would take milliseconds to link it.
+        if (argument instanceof MemorySegment segment) {
+            return segment;
+        }
+        if (argument instanceof Long || argument instanceof Integer) {
+            return MemorySegment.ofAddress(((Number) argument).longValue());
+        }
+        throw new IllegalArgumentException("neither a pointer, a long nor an int: argument " + (index + 1));
     }
 
     private static MemorySegment unread() {

@@ -15,8 +15,9 @@ import java.lang.foreign.ValueLayout;
  * the compiler does not remove, since whoever allocates may have to wait for the garbage collector.
  */
 final class ThreadTimes implements AutoCloseable {
-    private static final MemorySegment GETRUSAGE =
-            Linker.nativeLinker().defaultLookup().find("getrusage").orElseThrow();
+    private static final MemorySegment GETRUSAGE = function("getrusage");
+    private static final MemorySegment CLOCK_GETTIME = function("clock_gettime");
+    private static final int THREAD_CPUTIME = 3; // CLOCK_THREAD_CPUTIME_ID
     private static final int RUSAGE_THREAD = 1;
     private static final long RUSAGE_SIZE = 144;
     private static final long VOLUNTARY_SWITCHES = 128; // ru_nvcsw
@@ -31,9 +32,9 @@ final class ThreadTimes implements AutoCloseable {
      * At one moment.
      *
      * @param clock of the wall, in nanoseconds
-     * @param running how long it ran, in nanoseconds, exact to a microsecond; see getrusage(2)
+     * @param running how long it ran, in nanoseconds, up to now; the times of getrusage(2) are those of the last tick
      * @param queued how long it could have run and had no processor, in nanoseconds; see proc_pid_schedstat(5)
-     * @param blocks how often it gave its processor away to wait for something
+     * @param blocks how often it gave its processor away to wait for something; see getrusage(2)
      */
     record Moment(long clock, long running, long queued, long blocks) {
         /** How long it was blocked since then, at most: what the host took meanwhile counts, too. */
@@ -60,11 +61,15 @@ final class ThreadTimes implements AutoCloseable {
         if (Downcall.callInt(GETRUSAGE, RUSAGE_THREAD, usage) != 0) {
             throw new AssertionError("getrusage");
         }
-        return new Moment(System.nanoTime(), time(0) + time(16), queued(), word(VOLUNTARY_SWITCHES));
+        long blocks = word(VOLUNTARY_SWITCHES);
+        if (Downcall.callInt(CLOCK_GETTIME, THREAD_CPUTIME, usage) != 0) {
+            throw new AssertionError("clock_gettime");
+        }
+        return new Moment(System.nanoTime(), word(0) * 1_000_000_000 + word(Long.BYTES), queued(), blocks);
     }
 
-    private long time(long offset) {
-        return word(offset) * 1_000_000_000 + word(offset + Long.BYTES) * 1000;
+    private static MemorySegment function(String name) {
+        return Linker.nativeLinker().defaultLookup().find(name).orElseThrow();
     }
 
     private long word(long offset) {

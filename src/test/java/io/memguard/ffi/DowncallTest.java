@@ -2,6 +2,7 @@ package io.memguard.ffi;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -119,10 +120,14 @@ class DowncallTest {
             var buffer = shared.allocate(1);
             int from = ends.getAtIndex(ValueLayout.JAVA_INT, 0);
             int to = ends.getAtIndex(ValueLayout.JAVA_INT, 1);
+            var text = arena.allocateFrom("x");
             var reading = pool.submit(() -> Downcall.callLong(function("read"), from, buffer, 1L));
-            awaitInside(from);
-            assertThrows(IllegalStateException.class, shared::close);
-            assertEquals(1, Downcall.callLong(function("write"), to, arena.allocateFrom("x"), 1L));
+            try {
+                awaitInside(from);
+                assertThrows(IllegalStateException.class, shared::close);
+            } finally { // Else it would read for ever.
+                assertEquals(1, Downcall.callLong(function("write"), to, text, 1L));
+            }
             assertEquals(1, reading.get());
             Downcall.callInt(function("close"), from);
             Downcall.callInt(function("close"), to);
@@ -135,7 +140,7 @@ class DowncallTest {
         for (int i = 0; i < 10_000; i++) {
             try (var threads = Files.list(Path.of("/proc/self/task"))) {
                 for (Path thread : (Iterable<Path>) threads::iterator) {
-                    if (Files.readString(thread.resolve("syscall")).startsWith(inRead)) {
+                    if (call(thread).startsWith(inRead)) {
                         return;
                     }
                 }
@@ -143,6 +148,21 @@ class DowncallTest {
             Thread.sleep(1);
         }
         fail("no thread reads");
+    }
+
+    private static String call(Path thread) {
+        try {
+            return Files.readString(thread.resolve("syscall"));
+        } catch (IOException e) {
+            return ""; // It has ended meanwhile.
+        }
+    }
+
+    @Test
+    void neitherAFractionNorATruthIsAWord() {
+        var abs = function("abs");
+        assertThrows(IllegalArgumentException.class, () -> Downcall.callInt(abs, 1.5));
+        assertThrows(IllegalArgumentException.class, () -> Downcall.callInt(abs, true));
     }
 
     @Test
