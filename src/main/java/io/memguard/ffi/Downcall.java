@@ -17,7 +17,8 @@ import java.lang.invoke.MethodHandle;
  * <p>Each argument is passed as one word, and words that a function does not take are zero. Both calling conventions of
  * Linux allow that: a function looks at its own arguments only, at the low bits of a word where one is narrower, and the
  * caller clears the stack (System V ABI for AMD64, 3.2.3; AAPCS64, 6.8.2). No function may take a structure or a
- * floating-point number by value, nor an unsigned char or short, which some compilers expect extended by the caller.
+ * floating-point number by value; an unsigned char must be less than 128 (as CK_BBOOL is), since some compilers expect the
+ * caller to extend it.
  *
  * <p>Thread-safe. A segment that is passed stays alive during the call, as with any downcall; it must be native.
  */
@@ -113,10 +114,10 @@ public final class Downcall {
         if (argument instanceof MemorySegment segment) {
             return segment;
         }
-        if (argument instanceof Long || argument instanceof Integer) {
+        if (argument instanceof Long || argument instanceof Integer || argument instanceof Byte) {
             return MemorySegment.ofAddress(((Number) argument).longValue());
         }
-        throw new IllegalArgumentException("neither a pointer, a long nor an int: argument " + (index + 1));
+        throw new IllegalArgumentException("neither a pointer nor an integer: argument " + (index + 1));
     }
 
     private static MemorySegment unread() {

@@ -33,6 +33,11 @@ class DowncallTest {
     }
 
     @Test
+    void aByteIsANumber() {
+        assertEquals(1, Downcall.callInt(function("abs"), (byte) 1));
+    }
+
+    @Test
     void aLongHasAllItsBits() {
         assertEquals(Long.MAX_VALUE, Downcall.callLong(function("labs"), -Long.MAX_VALUE));
         assertEquals(
