@@ -2,8 +2,8 @@
 //!
 //! The epochs tell when nobody can have it any more; they tell whichever thread comes by, often a reader. That one only puts it
 //! on a stack: freeing it would make a reader wait for the allocator's locks, and thus for other threads, and wipe what
-//! may be long. All other calls take it from there. (The epochs' own small nodes are still freed by readers, too: one for up
-//! to 64 values.)
+//! may be long. The calls that put, replace, remove, sweep, trim or count take it from there. (The epochs' own small nodes
+//! are still freed by readers, too: one for up to 64 values.)
 
 use crate::blob::Sealed;
 use crate::cache::Cache;
@@ -120,7 +120,7 @@ impl Removal {
     }
 
     /// Waits until all is freed, but some 15 ms at most while nothing is: a reader may be opening a very long value, or be
-    /// interrupted. The rest is freed by the next call that does not read. Not under a guard.
+    /// interrupted. The rest is freed by the next call of [`free`]. Not under a guard.
     pub fn wait(self) {
         let mut pauses = [0, 0, 0, 0, 1, 2, 4, 8].into_iter();
         let mut left = usize::MAX;
