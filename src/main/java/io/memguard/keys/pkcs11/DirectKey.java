@@ -2,12 +2,17 @@ package io.memguard.keys.pkcs11;
 
 import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
+import io.memguard.MemGuardException;
 import io.memguard.ffi.pkcs11._CK_MECHANISM;
 import io.memguard.ffi.pkcs11.ck_gcm_params;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Sodium;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A store key that never leaves its token, which encrypts each file itself: AES-GCM (PKCS #11 v3.0, section 2.12.3 of the
@@ -16,8 +21,12 @@ import java.lang.foreign.MemorySegment;
 final class DirectKey implements StoreKey {
     private static final int IV = 12;
     private static final int TAG = 16;
+    private static final byte[] KNOWN = "known answer".getBytes(StandardCharsets.US_ASCII);
 
     private final TokenKey key;
+
+    /** The known answer, encrypted when there was first a doubt. */
+    private volatile byte @Nullable [] sample;
 
     /** Takes the token over, and closes it. */
     DirectKey(TokenKey key) {
@@ -44,10 +53,8 @@ final class DirectKey implements StoreKey {
     public boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
         requireLength(room(sealed.byteSize()), plaintext);
         boolean opened = false;
-        int seen = key.token().generation();
         try {
-            opened = tryOpen(aad, sealed, plaintext)
-                    || (seen != key.token().generation() && tryOpen(aad, sealed, plaintext));
+            opened = isAuthentic(aad, sealed, plaintext);
             return opened;
         } finally {
             if (!opened) {
@@ -56,35 +63,62 @@ final class DirectKey implements StoreKey {
         }
     }
 
-    /** False where the data is not authentic, as far as the device works; it may have been mended to find that out. */
-    private boolean tryOpen(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
-        try {
-            decrypt(aad, sealed, plaintext);
+    /** What a device that works refuses twice is not authentic; a fault that has passed is not taken for tampering. */
+    private boolean isAuthentic(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
+        int seen = key.token().generation();
+        CkException refused = decrypt(aad, sealed, plaintext);
+        if (refused == null) {
             return true;
-        } catch (CkException e) {
-            if (Ckr.mayBeTampering(e.rv()) && works()) {
-                return false;
-            }
-            throw Ckr.failure("the token did not decrypt", e);
         }
+        requireTampering(refused);
+        if (Ckr.mayBeBroken(refused.rv()) && !works()) {
+            throw failure(refused);
+        }
+        if (!Ckr.mayBeBroken(refused.rv()) && seen == key.token().generation()) {
+            return false;
+        }
+        CkException again = decrypt(aad, sealed, plaintext);
+        if (again != null) {
+            requireTampering(again);
+        }
+        return again == null;
+    }
+
+    private static void requireTampering(CkException refused) {
+        if (!Ckr.mayBeTampering(refused.rv())) {
+            throw failure(refused);
+        }
+    }
+
+    private static MemGuardException failure(CkException e) {
+        return Ckr.failure("the token did not decrypt", e);
     }
 
     /**
      * Tells a tampered file from a broken device, which some tokens report alike (SoftHSM: CKR_GENERAL_ERROR): whether the
-     * key opens again what it seals now.
+     * key still opens what it has sealed before, or seals now.
      */
     private boolean works() {
         try (var arena = Arena.ofConfined()) {
-            var none = arena.allocate(1).asSlice(0, 0);
-            var known = arena.allocateFrom("known answer");
-            var sealed = arena.allocate(known.byteSize() + OVERHEAD);
-            var opened = arena.allocate(room(sealed.byteSize()));
-            sealOnce(none, known, sealed);
-            decrypt(none, sealed, opened);
-            return known.mismatch(opened.asSlice(0, known.byteSize())) == -1;
+            byte[] before = sample;
+            if (before != null && opensSample(arena, before)) {
+                return true;
+            }
+            var sealed = arena.allocate(KNOWN.length + OVERHEAD);
+            sealOnce(EMPTY, arena.allocateFrom(ValueLayout.JAVA_BYTE, KNOWN), sealed);
+            byte[] fresh = sealed.toArray(ValueLayout.JAVA_BYTE);
+            boolean opens = opensSample(arena, fresh);
+            sample = opens ? fresh : null;
+            return opens;
         } catch (CkException e) {
             return false;
         }
+    }
+
+    private boolean opensSample(Arena arena, byte[] sealed) {
+        var opened = arena.allocate(room(sealed.length));
+        return decrypt(EMPTY, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), opened) == null
+                && Arrays.equals(KNOWN, opened.asSlice(0, KNOWN.length).toArray(ValueLayout.JAVA_BYTE));
     }
 
     private void sealOnce(MemorySegment aad, MemorySegment plaintext, MemorySegment sealed) {
@@ -99,15 +133,22 @@ final class DirectKey implements StoreKey {
         });
     }
 
-    private void decrypt(MemorySegment aad, MemorySegment sealed, MemorySegment out) {
-        key.callWithDoubt((session, handle) -> {
-            try (var arena = Arena.ofConfined()) {
-                var mechanism = gcm(arena, sealed.asSlice(0, IV), aad);
-                var functions = key.token().module().functions();
-                functions.decrypt(session, mechanism, handle, sealed.asSlice(IV), out, sealed.byteSize() - OVERHEAD);
-                return true;
-            }
-        });
+    /** What the token said where it did not; null where it did. */
+    private @Nullable CkException decrypt(MemorySegment aad, MemorySegment sealed, MemorySegment out) {
+        try {
+            key.callWithDoubt((session, handle) -> {
+                try (var arena = Arena.ofConfined()) {
+                    var mechanism = gcm(arena, sealed.asSlice(0, IV), aad);
+                    var functions = key.token().module().functions();
+                    functions.decrypt(
+                            session, mechanism, handle, sealed.asSlice(IV), out, sealed.byteSize() - OVERHEAD);
+                    return true;
+                }
+            });
+            return null;
+        } catch (CkException e) {
+            return e;
+        }
     }
 
     private static MemorySegment gcm(Arena arena, MemorySegment iv, MemorySegment aad) {

@@ -1,5 +1,7 @@
 package io.memguard.keys.pkcs11;
 
+import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_BUFFER_TOO_SMALL;
+import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_OPERATION_ACTIVE;
 import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_SESSION_COUNT;
 
 import java.util.ArrayDeque;
@@ -62,7 +64,7 @@ final class SessionPool {
         }
     }
 
-    /** Given back by {@link #release} or {@link #discard}. */
+    /** Ended by {@link #giveBack}. */
     long acquire() {
         lock.lock();
         try {
@@ -94,11 +96,35 @@ final class SessionPool {
         }
     }
 
-    void release(long session) {
+    /** What a session is good for after a call. */
+    enum After {
+        /** The next call: whatever was begun in it has ended. */
+        FINE,
+        /** Nothing: an operation may still be active in it. */
+        DOUBTFUL,
+        /** Nothing, and its handle may be another session's by now. */
+        GONE;
+
+        /** After a call that failed so: a failure ends what was begun (PKCS #11 v3.0, section 5.2), but for these. */
+        static After of(long rv) {
+            if (!Ckr.sessionIsKnown(rv)) {
+                return GONE;
+            }
+            return rv == CKR_OPERATION_ACTIVE() || rv == CKR_BUFFER_TOO_SMALL() ? DOUBTFUL : FINE;
+        }
+    }
+
+    /** Ends what {@link #acquire} began. */
+    void giveBack(long session, After after) {
         lock.lock();
         try {
             inUse--;
-            idle.addFirst(session);
+            if (after == After.FINE) {
+                idle.addFirst(session);
+            } else if (after == After.DOUBTFUL) {
+                keepLogin();
+                module.functions().closeSession(session);
+            }
             closeIfUnused();
             returned.signal();
         } finally {
@@ -106,17 +132,14 @@ final class SessionPool {
         }
     }
 
-    /** @param known whether the handle is surely still this session's, and can be closed */
-    void discard(long session, boolean known) {
-        lock.lock();
-        try {
-            inUse--;
-            if (known) {
-                module.functions().closeSession(session);
+    /** The login ends with the last session of the process: another one takes its place before it is closed. */
+    private void keepLogin() {
+        if (inUse == 0 && idle.isEmpty() && users > 0) {
+            try {
+                idle.addFirst(module.functions().openSession(slot, false));
+            } catch (CkException e) {
+                // A token that allows one session only: the next call logs in again.
             }
-            returned.signal();
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -148,6 +171,10 @@ final class SessionPool {
     }
 
     private boolean isKnown(long session) {
-        return module.functions().sessionState(session, slot).isPresent();
+        try {
+            return module.functions().sessionState(session, slot).isPresent();
+        } catch (CkException e) {
+            return false; // A module that can't tell, or is broken.
+        }
     }
 }

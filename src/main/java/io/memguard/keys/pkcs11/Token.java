@@ -147,21 +147,16 @@ final class Token implements AutoCloseable {
         return module.use(() -> {
             SessionPool sessions = pool;
             long session = sessions.acquire();
-            boolean fine = false;
-            boolean known = true;
+            var after = SessionPool.After.DOUBTFUL; // An operation may still be active in it.
             try {
                 R result = use.apply(session);
-                fine = true;
+                after = SessionPool.After.FINE;
                 return result;
             } catch (CkException e) {
-                known = Ckr.sessionIsKnown(e.rv());
+                after = SessionPool.After.of(e.rv());
                 throw e;
             } finally {
-                if (fine) {
-                    sessions.release(session);
-                } else {
-                    sessions.discard(session, known); // An operation may still be active in it.
-                }
+                sessions.giveBack(session, after);
             }
         });
     }

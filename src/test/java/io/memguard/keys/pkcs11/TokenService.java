@@ -7,12 +7,14 @@ import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import io.memguard.keys.software.SoftwareKeys;
+import io.memguard.tokens.TokenTrace;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -106,10 +108,33 @@ final class TokenService {
                 });
                 yield "ok";
             }
+            case "fill" -> fill(Integer.parseInt(words[1]));
+            case "calls" -> Long.toString(new TokenTrace().calls(words[1]));
+            case "fail" -> {
+                new TokenTrace()
+                        .fail(
+                                words[1],
+                                Long.parseLong(words[2]),
+                                Long.parseLong(words[3]),
+                                Long.decode(words[4]),
+                                words.length > 5);
+                yield "ok";
+            }
             case "data" -> data(words[1], words[2], words.length > 3 ? words[3] : "");
             case "threads" -> threads(words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
             default -> throw new IllegalArgumentException(words[0]);
         };
+    }
+
+    /** Names 0, 1, 2 …, each with the bytes that belong to its number. */
+    private String fill(int values) {
+        var all = new LinkedHashMap<String, SecretBuffer>();
+        for (int i = 0; i < values; i++) {
+            all.put(Integer.toString(i), Secrets.random(32, i));
+        }
+        guard().storeAll(all);
+        all.values().forEach(SecretBuffer::close);
+        return "ok";
     }
 
     /** A URI of a key, or "software"; and a URI of records, where there is one. */
