@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -74,14 +75,12 @@ public final class DurableGroup implements AutoCloseable {
                 }
             }
         };
-        var threads = new Thread[Math.min(THREADS, files.size()) - 1];
+        var threads = new ArrayList<Thread>();
         try {
-            for (int i = 0; i < threads.length; i++) {
-                threads[i] = Thread.ofPlatform().daemon().name("memguard-fsync").start(worker);
-            }
+            startAll(Math.min(THREADS, files.size()) - 1, worker, threads);
             worker.run();
         } finally {
-            joinAll(threads);
+            threads.forEach(HelperThread::join); // None is left behind that still writes.
         }
         switch (failure.get()) {
             case null -> {}
@@ -92,21 +91,14 @@ public final class DurableGroup implements AutoCloseable {
         }
     }
 
-    /** An interrupt must not leave a thread behind that still writes; it is passed on afterwards. */
-    private static void joinAll(@Nullable Thread[] threads) {
-        boolean interrupted = false;
-        for (Thread thread : threads) {
-            while (thread != null) {
-                try {
-                    thread.join();
-                    break;
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+    /** As many as can be had: this thread does what is left. */
+    private static void startAll(int wanted, Runnable worker, List<Thread> started) {
+        while (started.size() < wanted) {
+            Thread thread = HelperThread.start("memguard-fsync", worker);
+            if (thread == null) {
+                return;
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+            started.add(thread);
         }
     }
 

@@ -303,11 +303,24 @@ public final class Posix {
      * Locks a range of bytes for this open file alone, or unlocks it (an open file description lock, fcntl(2)): a second
      * open of the same file conflicts also within one process, and closing another descriptor drops nothing.
      *
-     * @param wait whether to wait for it
-     * @return false where somebody else holds it and {@code wait} is false
+     * @param wait whether to wait for it; a virtual thread does so without its carrier, see {@link LockWait}
+     * @return false where another process or descriptor holds it and {@code wait} is false
      */
     public static boolean lock(int descriptor, long start, long length, boolean wait) throws IOException {
-        return lockCall(descriptor, wait ? F_OFD_SETLKW() : F_OFD_SETLK(), F_WRLCK(), start, length);
+        if (!wait) {
+            return lockCall(descriptor, F_OFD_SETLK(), F_WRLCK(), start, length);
+        }
+        if (Thread.currentThread().isVirtual()) {
+            LockWait.lock(descriptor, start, length);
+        } else {
+            waitForLock(descriptor, start, length);
+        }
+        return true;
+    }
+
+    /** Waits in the kernel, and blocks the thread that does. */
+    static void waitForLock(int descriptor, long start, long length) throws IOException {
+        lockCall(descriptor, F_OFD_SETLKW(), F_WRLCK(), start, length);
     }
 
     /** Unlocks a range of bytes. */

@@ -70,6 +70,18 @@ public final class SmallFile implements AutoCloseable {
         }
     }
 
+    /** The same of a file of the kernel, which says that it has no length. */
+    public static Optional<byte[]> readUnsized(Path file, int limit) throws IOException {
+        var opened = open(file, limit);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        try (var found = opened.get()) {
+            byte[] content = new byte[limit];
+            return Optional.of(Arrays.copyOf(content, Posix.read(found.descriptor, file, content)));
+        }
+    }
+
     /** Its length when it was opened, in bytes. */
     public long size() {
         return size;
