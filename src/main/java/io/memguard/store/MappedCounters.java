@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
@@ -33,12 +34,28 @@ final class MappedCounters {
         try {
             Posix.reserve(descriptor, file, size);
             DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
-            try (var channel = FileChannel.open(OpenDirectory.path(descriptor), MODE)) {
-                // Mapping beyond the end makes the file longer, with zeros.
-                return new MappedCounters(channel.map(FileChannel.MapMode.READ_WRITE, 0, size, Arena.ofAuto()));
-            }
+            return new MappedCounters(map(descriptor, size));
         } finally {
             Posix.closeQuietly(descriptor);
+        }
+    }
+
+    /** A channel closes itself where its thread is interrupted: an interrupt waits until this is done. */
+    private static MemorySegment map(int descriptor, long size) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try (var channel = FileChannel.open(OpenDirectory.path(descriptor), MODE)) {
+                    // Mapping beyond the end makes the file longer, with zeros.
+                    return channel.map(FileChannel.MapMode.READ_WRITE, 0, size, Arena.ofAuto());
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
