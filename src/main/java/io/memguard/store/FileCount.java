@@ -35,7 +35,9 @@ final class FileCount {
         var count = new FileCount(directory, stripe -> !totals.isCounted(stripe));
         int[] changed = locks.lockedWhole(() -> IntStream.range(0, StoreLocks.STRIPES)
                 .filter(stripe -> !totals.isCounted(stripe))
-                .filter(stripe -> totals.version(stripe) != versions[stripe] || !count.set(totals, stripe))
+                .filter(stripe -> versions[stripe] == StoreTotals.CHANGING
+                        || totals.version(stripe) != versions[stripe]
+                        || !count.set(totals, stripe))
                 .toArray());
         if (changed.length > 0) {
             var wanted = IntStream.of(changed).boxed().collect(java.util.stream.Collectors.toSet());

@@ -14,6 +14,9 @@ import java.util.Optional;
  * power cut or a copy of the folder makes all counts unknown.
  */
 final class StoreTotals {
+    /** The version of a stripe whose files may change at any moment, or whose writer was killed: equal to nothing. */
+    static final long CHANGING = 0;
+
     private static final long BUSY = 1;
     private static final long COUNTED = 2;
     private static final long VERSION = 4; // The rest of a stripe's state: raised with each change.
@@ -117,10 +120,10 @@ final class StoreTotals {
         setState(stripe, state(stripe) + VERSION - BUSY);
     }
 
-    /** A number that is the same only as long as nobody changes the stripe; 0 while somebody does. */
+    /** A number that is the same only as long as nobody changes the stripe; {@link #CHANGING} while a writer is active. */
     long version(int stripe) {
         long state = state(stripe);
-        return (state & BUSY) != 0 ? 0 : (state & -VERSION) + VERSION;
+        return (state & BUSY) != 0 ? CHANGING : (state & -VERSION) + VERSION;
     }
 
     /** Whether a stripe has a count. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.*;
 import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
@@ -192,6 +193,40 @@ class TotalsTest {
         try (var guard = open()) {
             assertFalse(Files.exists(left));
             assertTrueFigures(guard);
+        }
+    }
+
+    /** A file that came after the files were listed, by a writer that was killed before the count was taken over. */
+    @Test
+    void aWriterThatIsKilledWhileAnotherProcessCountsMakesNoWrongCount() throws Exception {
+        try (var guard = open();
+                var thread = Executors.newSingleThreadExecutor()) {
+            store(guard, "a", 10);
+            Path value = files(".dat").getFirst();
+            int stripe = Integer.parseInt(value.getFileName().toString().substring(3, 7), 16);
+            Path aside = directory.resolve("aside");
+            int descriptor = Posix.openOrCreate(folder().resolve("store.lock"));
+            try {
+                assertTrue(Posix.lock(descriptor, 0, 1 << 16, false));
+                Files.move(value, aside);
+                state(0, 4);
+                state(stripe, 5); // It is being written, and not counted.
+                var stats = thread.submit(guard::stats);
+                Thread.sleep(300); // It has looked at all files by now, and waits; where it has not, this can't fail.
+                Files.move(aside, value);
+                Posix.unlock(descriptor, 0, 1 << 16);
+                stats.get();
+            } finally {
+                Posix.closeQuietly(descriptor);
+            }
+            assertTrueFigures(guard);
+        }
+    }
+
+    private void state(int stripe, int state) throws IOException {
+        try (var file = new RandomAccessFile(folder().resolve("store.totals").toFile(), "rw")) {
+            file.seek(8 * (4 + 3L * stripe));
+            file.write(state);
         }
     }
 
