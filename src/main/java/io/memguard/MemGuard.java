@@ -338,7 +338,8 @@ public final class MemGuard implements AutoCloseable {
 
     /**
      * Keeps a value in this instance's memory only, never on disk. A background thread removes it in time; a read after
-     * its time fails even before that. The buffer stays the caller's.
+     * its time fails even before that. Until then it hides what another process stores under this name; from then on
+     * that is read. The buffer stays the caller's.
      *
      * @param timeToLive from now on; more than zero
      * @param idle from its last use on; more than zero
@@ -370,7 +371,7 @@ public final class MemGuard implements AutoCloseable {
         SealedCache target = cache();
         long sealed = target.put(value, timeToLive, idle);
         put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
-        sweeper.start();
+        sweeper.startOrSweep();
     }
 
     /** Lends a value by its name; {@link #secret} gives a handle that saves the look-up. See {@link Secret#read}. */
@@ -418,7 +419,11 @@ public final class MemGuard implements AutoCloseable {
             return Optional.empty();
         }
         Secret secret = handle(name, checked);
-        return hydrate(secret, checked).map(plaintext -> {
+        Secret.Cached before = secret.cached();
+        if (before != null && before.isMemoryOnly() && secret.isAlive()) { // stored just now
+            return Optional.of(secret);
+        }
+        return hydrate(secret, checked, before).map(plaintext -> {
             plaintext.close();
             return secret;
         });
@@ -460,7 +465,11 @@ public final class MemGuard implements AutoCloseable {
         boolean ready = isReady();
         Optional<byte[]> bytes = store.read(checked).map(MemGuard::onHeap);
         if (ready && bytes.isPresent()) {
-            hydrate(handle(name, checked), checked).ifPresent(Scratch::close);
+            Secret secret = handle(name, checked);
+            Secret.Cached before = secret.cached();
+            if (before == null || !before.isMemoryOnly()) {
+                hydrate(secret, checked, before).ifPresent(Scratch::close);
+            }
         }
         event.commit();
         return bytes;
@@ -485,9 +494,10 @@ public final class MemGuard implements AutoCloseable {
         SecretName checked = SecretName.of(name);
         requireOpen();
         Secret known = secrets.get(name);
+        Secret.Cached before = known == null ? null : known.cached();
         boolean inMemory = known != null && known.isMemoryOnly() && known.isAlive();
         boolean deleted = store.delete(checked);
-        drop(name);
+        dropDeleted(name, before);
         return deleted || inMemory;
     }
 
@@ -692,30 +702,31 @@ public final class MemGuard implements AutoCloseable {
     <R extends @Nullable Object, X extends Throwable> R readStored(
             Secret secret, Secret.@Nullable Cached before, Borrower<R, X> use) throws X {
         requireReady();
-        boolean memoryOnly = before != null && before.isMemoryOnly();
-        if (memoryOnly) {
-            forget(secret, before);
+        Secret.Cached outdated = before;
+        if (before != null && before.isMemoryOnly()) { // It has expired: what is on disk counts again.
+            secret.replace(before, null);
+            outdated = null;
         }
         // A handle that outlived its secret follows the one that has its name now, and keeps no copy that nobody would
         // find.
-        Secret current =
-                memoryOnly ? secrets.get(secret.name()) : secrets.computeIfAbsent(secret.name(), name -> secret);
-        if (current != null && current != secret) {
+        Secret current = secrets.computeIfAbsent(secret.name(), name -> secret);
+        if (current != secret) {
             return current.read(use);
         }
-        if (memoryOnly) {
-            throw gone();
-        }
-        try (var plaintext = hydrate(secret, SecretName.of(secret.name())).orElseThrow(MemGuard::gone)) {
+        try (var plaintext =
+                hydrate(secret, SecretName.of(secret.name()), outdated).orElseThrow(MemGuard::gone)) {
             return plaintext.read(use);
         }
     }
 
-    /** The value from disk, which is in the cache now; the caller closes it. */
-    private Optional<Scratch> hydrate(Secret secret, SecretName name) {
+    /**
+     * The value from disk, which is in the cache now unless another one was put there since; the caller closes it.
+     *
+     * @param before what it takes the place of
+     */
+    private Optional<Scratch> hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before) {
         var event = new HydrateEvent();
         event.begin();
-        Secret.Cached before = secret.cached();
         var loaded = store.read(name);
         if (loaded.isEmpty()) {
             secret.replace(before, null);
@@ -744,7 +755,7 @@ public final class MemGuard implements AutoCloseable {
 
     private Secret.Cached seal(SealedCache target, MemorySegment plaintext, long generation) {
         if (hydratedIdle.isPositive() || plaintext.byteSize() > LONG) {
-            sweeper.start(); // It gives up long windows that are not used any more, too.
+            sweeper.startOrSweep(); // It gives up long windows that are not used any more, too.
         }
         return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
     }
@@ -771,6 +782,18 @@ public final class MemGuard implements AutoCloseable {
             Secret secret = known == null ? new Secret(this, key, checked.stripe()) : known;
             secret.become(value);
             return secret;
+        });
+    }
+
+    /** Keeps a memory-only value that was acknowledged while the deletion waited for its lock. */
+    private void dropDeleted(String name, Secret.@Nullable Cached before) {
+        secrets.computeIfPresent(name, (key, known) -> {
+            Secret.Cached now = known.cached();
+            if (now != null && now.isMemoryOnly() && !now.equals(before)) {
+                return known;
+            }
+            known.become(null);
+            return null;
         });
     }
 

@@ -1,11 +1,13 @@
 package io.memguard;
 
+import io.memguard.os.HelperThread;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Removes expired values in the background; started with the first value that can expire, ended with the store.
+ * Removes expired values in the background; started with the first value that can expire, ended with the store. Where no
+ * thread can be started, callers sweep now and then.
  *
  * <p>The thread does not keep a store that somebody forgot to close: it ends when that is collected, so that the classes of
  * an application that a container has unloaded can go.
@@ -15,16 +17,33 @@ final class Sweeper implements AutoCloseable {
 
     private final WeakReference<MemGuard> store;
     private @Nullable Thread thread;
+    private boolean closed;
+    private long lastSweep = System.nanoTime();
 
     Sweeper(MemGuard store) {
         this.store = new WeakReference<>(store);
     }
 
-    synchronized void start() {
-        if (thread == null) {
-            WeakReference<MemGuard> swept = store; // Not this, which the store has.
-            thread = Thread.ofPlatform().daemon().name("memguard-sweeper").start(() -> run(swept));
+    /** Starts the thread; without one, sweeps here where that was not done for a while. */
+    void startOrSweep() {
+        if (!start() && isTimeToSweep()) {
+            sweep(store);
         }
+    }
+
+    private synchronized boolean start() {
+        if (thread == null && !closed) {
+            WeakReference<MemGuard> swept = store; // Not this, which the store has.
+            thread = HelperThread.start("memguard-sweeper", () -> run(swept));
+        }
+        return thread != null;
+    }
+
+    private synchronized boolean isTimeToSweep() {
+        long now = System.nanoTime();
+        boolean isTime = !closed && now - lastSweep > INTERVAL.toNanos();
+        lastSweep = isTime ? now : lastSweep;
+        return isTime;
     }
 
     private static void run(WeakReference<MemGuard> store) {
@@ -34,6 +53,8 @@ final class Sweeper implements AutoCloseable {
             } while (sweep(store));
         } catch (InterruptedException e) {
             // Closed.
+        } catch (LinkageError e) {
+            // The application was unloaded, and its classes can't be loaded any more: nobody uses this store.
         }
     }
 
@@ -47,21 +68,15 @@ final class Sweeper implements AutoCloseable {
 
     /** The thread has ended when it returns; a container would report it otherwise. */
     @Override
-    public synchronized void close() {
-        if (thread == null || thread == Thread.currentThread()) {
-            return;
+    public void close() {
+        Thread ending;
+        synchronized (this) {
+            closed = true;
+            ending = thread;
         }
-        thread.interrupt();
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+        if (ending != null && ending != Thread.currentThread()) {
+            ending.interrupt();
+            HelperThread.join(ending);
         }
     }
 }

@@ -187,6 +187,52 @@ class EphemeralTest {
     }
 
     @Test
+    void afterItHasExpiredWhatAnotherProcessStoredUnderItsNameIsRead() throws InterruptedException {
+        keep("shared", "in memory", Duration.ofMillis(300), LONG);
+        Secret kept = guard.secret("shared").orElseThrow();
+        try (var other = MemGuard.at(directory).keys(new FixedKeys(1)).open();
+                var value = Secrets.text("of the other")) {
+            other.store("shared", value);
+        }
+        assertEquals("in memory", kept.<String, RuntimeException>read(Secrets::text));
+        Thread.sleep(350);
+        assertTrue(guard.contains("shared"));
+        assertEquals("of the other", read("shared"));
+        assertEquals("of the other", kept.<String, RuntimeException>read(Secrets::text));
+        assertEquals(
+                "of the other", guard.secret("shared").orElseThrow().<String, RuntimeException>read(Secrets::text));
+    }
+
+    @Test
+    void anEmergencyReadOfWhatAnotherProcessStoredLeavesTheValueInMemory() {
+        keep("shared", "in memory", LONG, LONG);
+        try (var other = MemGuard.at(directory).keys(new FixedKeys(1)).open();
+                var value = Secrets.text("of the other")) {
+            other.store("shared", value);
+        }
+        assertEquals("of the other", new String(guard.retrieveDirect("shared").orElseThrow()));
+        assertEquals("in memory", read("shared"));
+    }
+
+    @Test
+    void aDeletionThatWaitsTakesNoValueThatIsKeptMeanwhile() throws Exception {
+        Path lock = directory.resolve("memguard_secure").resolve("store.lock");
+        int descriptor = io.memguard.os.Posix.openOrCreate(lock);
+        try (var thread = java.util.concurrent.Executors.newSingleThreadExecutor()) {
+            assertTrue(io.memguard.os.Posix.lock(descriptor, 0, 1 << 16, false));
+            var deleted = thread.submit(() -> guard.delete("otp"));
+            Thread.sleep(200); // It waits for the lock by now; where it does not yet, this test can't fail.
+            keep("otp", "123456", LONG, LONG);
+            io.memguard.os.Posix.unlock(descriptor, 0, 1 << 16);
+            assertFalse(deleted.get());
+        } finally {
+            io.memguard.os.Posix.closeQuietly(descriptor);
+        }
+        assertEquals("123456", read("otp"));
+        assertTrue(guard.delete("otp"));
+    }
+
+    @Test
     void impossibleTimesAreRefused() {
         try (var value = Secrets.text("x")) {
             for (Duration time : new Duration[] {null, Duration.ZERO, Duration.ofSeconds(-1), Duration.ofNanos(1)}) {
