@@ -23,6 +23,11 @@ run_memguard() { # class data archive, arguments
   for name in JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS LC_ALL; do export "MEMGUARD_OUTER_$name=${!name-}"; done
   MEMGUARD_CORE_LIMIT=$(ulimit -S -c)
   export MEMGUARD_CORE_LIMIT
+  # Java opens files of its own, on numbers that nobody can tell from those that memguard was given.
+  export MEMGUARD_DESCRIPTORS=
+  for name in /proc/$$/fd/*; do
+    if [ -e "$name" ]; then MEMGUARD_DESCRIPTORS+=" ${name##*/}"; fi
+  done
   unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS # the JVM announces them, and they bring agents along
   export LC_ALL=C.UTF-8 # names and paths are UTF-8 whatever the locale, which may not even be installed
   ulimit -S -c 0

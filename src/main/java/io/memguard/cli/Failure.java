@@ -8,6 +8,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.Objects;
+import picocli.CommandLine;
 
 /** Errors as one line on standard error, with the exit status that scripts rely on. */
 final class Failure {
@@ -25,6 +26,10 @@ final class Failure {
             case MemGuardException known -> {
                 print(known.getMessage() + " [" + known.code() + "]");
                 yield known.code().exitStatus();
+            }
+            case UsageException usage -> {
+                print(usage.getMessage() + "; see 'memguard --help'");
+                yield CommandLine.ExitCode.USAGE;
             }
             case UncheckedIOException wrapped -> io(Objects.requireNonNull(wrapped.getCause()));
             case IOException e -> io(e);

@@ -9,6 +9,7 @@ import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.util.List;
+import java.util.function.Function;
 
 /** Makes a provider out of what {@code --keys} says. */
 final class Keys {
@@ -67,11 +68,15 @@ final class Keys {
         return passphrase
                 .source()
                 .orElseGet(() -> mayBeNew
-                        ? SecretSources.terminalTwice("new passphrase: ")
-                        : SecretSources.terminal("passphrase: "));
+                        ? asked("new passphrase: ", SecretSources::terminalTwice)
+                        : asked("passphrase: ", SecretSources::terminal));
     }
 
     private static SecretSource terminalPin() {
-        return SecretSources.terminal("PIN: ");
+        return asked("PIN: ", SecretSources::terminal);
+    }
+
+    private static SecretSource asked(String prompt, Function<String, SecretSource> source) {
+        return AskedOnce.source(prompt, () -> source.apply(prompt));
     }
 }

@@ -100,7 +100,11 @@ public final class Main implements Runnable {
         line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
         line.setExecutionExceptionHandler((failure, command, result) -> Failure.report(failure, debug));
         line.setParameterExceptionHandler(Usage::report);
-        return line.execute(arguments);
+        try {
+            return line.execute(arguments);
+        } finally {
+            AskedOnce.forget();
+        }
     }
 
     StoreOptions store() {

@@ -4,6 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.SecretSources;
+import io.memguard.os.InheritedDescriptor;
 import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,14 +40,20 @@ record SecretInput(
         return new SecretInput(byVariable ? UserFile.path(named) : file, descriptor, credential);
     }
 
+    /** @throws UsageException where this process was given no descriptor of that number */
     Optional<SecretSource> source() {
         if (descriptor != null) {
-            return Optional.of(SecretSources.descriptor(descriptor));
+            if (!InheritedDescriptor.isOpen(descriptor)) {
+                throw new UsageException("file descriptor " + descriptor
+                        + " is not open; redirect something to it, as in " + descriptor + "<FILE");
+            }
+            return Optional.of(AskedOnce.source(descriptor, () -> SecretSources.descriptor(descriptor)));
         }
         if (credential != null) {
             return Optional.of(SecretSources.systemdCredential(credential));
         }
-        return Optional.ofNullable(file).map(SecretSources::file);
+        // A regular file is read again: the source keeps what is in a pipe only.
+        return Optional.ofNullable(file).map(path -> AskedOnce.source(path, () -> SecretSources.file(path)));
     }
 
     /** Whether reading it would leave nothing on standard input for a value. */

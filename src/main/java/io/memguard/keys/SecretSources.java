@@ -3,15 +3,16 @@ package io.memguard.keys;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.os.InheritedDescriptor;
 import io.memguard.os.Terminal;
 import io.memguard.os.UserFile;
-import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
+import java.util.Objects;
 
 /** Where passphrases and PINs come from: each straight into protected memory, never through the heap. */
 public final class SecretSources {
@@ -21,34 +22,52 @@ public final class SecretSources {
     private SecretSources() {}
 
     /**
-     * A file whose content is the secret; one line end at its end does not count.
+     * A file whose content is the secret; one line end at its end does not count. A regular file is read again whenever the
+     * secret is needed; a pipe once, see {@link #kept}.
      *
      * @throws MemGuardException when read: {@link ErrorCode#KEY_INVALID} where it can't be read,
      *     {@link ErrorCode#SECURITY_ERROR} where everybody may read it or others may write it
      */
     public static SecretSource file(Path file) {
-        return () -> {
-            try {
-                requirePrivate(file);
-                try (var in = new FileInputStream(file.toFile())) {
-                    return line(SecretBuffer.readFrom(in.getChannel(), MAX_SIZE));
-                }
+        SecretSource source = () -> {
+            try (var in = SecretFile.open(file)) {
+                return line(SecretBuffer.readFrom(in.getChannel(), MAX_SIZE));
             } catch (IOException e) {
                 throw unreadable("the file " + file, e);
             }
         };
+        return new KeptSource(source, () -> Files.isRegularFile(file));
     }
 
-    /** An inherited file descriptor, read to its end; one line end at its end does not count. */
+    /**
+     * An inherited file descriptor, read to its end from where it stands; one line end at its end does not count. It is read
+     * once, see {@link #kept}.
+     *
+     * @throws MemGuardException when read: {@link ErrorCode#INVALID_ARGUMENTS} where this process was given no descriptor of
+     *     that number, {@link ErrorCode#KEY_INVALID} where it can't be read or has nothing left
+     */
     public static SecretSource descriptor(int descriptor) {
-        return () -> {
-            // Opening it again through /proc works for pipes, files and memfds alike.
-            try (var in = new FileInputStream("/proc/self/fd/" + descriptor)) {
-                return line(SecretBuffer.readFrom(in.getChannel(), MAX_SIZE));
+        return kept(() -> {
+            try (var in = new InheritedDescriptor(descriptor)) {
+                var whole = SecretBuffer.readFrom(in, MAX_SIZE);
+                if (whole.size() == 0) {
+                    whole.close();
+                    throw new IOException("it is empty, or was read to its end before");
+                }
+                return line(whole);
             } catch (IOException e) {
                 throw unreadable("file descriptor " + descriptor, e);
             }
-        };
+        });
+    }
+
+    /**
+     * Another source that is read once: then it gives copies of what it got, which stays sealed in protected memory until the
+     * provider of keys that uses it is closed. For what can't be read twice, such as a pipe or a user; {@link #descriptor},
+     * {@link #terminal}, {@link #terminalTwice} and files that are pipes are like that by themselves.
+     */
+    public static KeptSource kept(SecretSource source) {
+        return source instanceof KeptSource known ? known : new KeptSource(source, () -> false);
     }
 
     /** A credential that systemd passes to a service (LoadCredential=, systemd.exec(5)). */
@@ -68,14 +87,14 @@ public final class SecretSources {
         };
     }
 
-    /** Asks on the terminal, without showing what is typed. */
+    /** Asks on the terminal, without showing what is typed; once, see {@link #kept}. */
     public static SecretSource terminal(String prompt) {
-        return () -> Terminal.readSecret(prompt);
+        return kept(() -> Terminal.readSecret(prompt));
     }
 
-    /** Asks twice for a new secret, and refuses two different answers. */
+    /** Asks twice for a new secret, and refuses two different answers; for that one secret once, see {@link #kept}. */
     public static SecretSource terminalTwice(String prompt) {
-        return () -> {
+        return kept(() -> {
             var first = Terminal.readSecret(prompt);
             try (var second = Terminal.readSecret("again: ")) {
                 if (first.contentEquals(second)) {
@@ -86,22 +105,12 @@ public final class SecretSources {
                 first.close();
                 throw failure;
             }
-        };
+        });
     }
 
     /** Copies of a buffer that stays the caller's. */
     public static SecretSource buffer(SecretBuffer secret) {
         return () -> secret.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf);
-    }
-
-    private static void requirePrivate(Path file) throws IOException {
-        var permissions = Files.getPosixFilePermissions(file);
-        if (permissions.contains(PosixFilePermission.OTHERS_READ)
-                || permissions.contains(PosixFilePermission.OTHERS_WRITE)
-                || permissions.contains(PosixFilePermission.GROUP_WRITE)) {
-            throw new MemGuardException(
-                    ErrorCode.SECURITY_ERROR, "others can read or change " + file + "; chmod 600 " + file);
-        }
     }
 
     /** Drops one line end; takes the buffer over. */
@@ -117,10 +126,10 @@ public final class SecretSources {
     }
 
     private static MemGuardException unreadable(String what, IOException e) {
-        String reason = e instanceof NoSuchFileException || e instanceof java.io.FileNotFoundException
+        String reason = e instanceof NoSuchFileException || e instanceof FileNotFoundException
                 ? "it is not there, or may not be read"
-                : String.valueOf(e.getMessage());
+                : Objects.requireNonNullElse(e.getMessage(), "it can't be read");
         return new MemGuardException(
-                ErrorCode.KEY_INVALID, "the passphrase can't be read from " + what + ": " + reason, e);
+                ErrorCode.KEY_INVALID, "the passphrase or PIN can't be read from " + what + ": " + reason, e);
     }
 }

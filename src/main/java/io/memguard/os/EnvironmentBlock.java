@@ -115,7 +115,7 @@ public final class EnvironmentBlock implements AutoCloseable {
             }
             text = text.reinterpret(Long.MAX_VALUE);
             String name = name(text);
-            if (name.equals(CORE_LIMIT)) {
+            if (name.equals(CORE_LIMIT) || name.equals(InheritedDescriptor.LIST)) {
                 continue;
             }
             if (name.startsWith(OUTER)) {

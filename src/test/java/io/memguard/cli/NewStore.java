@@ -48,9 +48,11 @@ record NewStore(Path temporary, Cli cli) {
         return result;
     }
 
-    /** Runs a script in which {@code memguard} is the command line. */
+    /** Runs a script in which {@code memguard} is the command line, {@code "${memguard[@]}"} for exec and programs. */
     Cli.Result shell(String script) throws IOException, InterruptedException {
-        String memguard = "memguard() { '" + String.join("' '", Cli.command()) + "' \"$@\"; }\n";
+        String command = "'" + String.join("' '", Cli.command()) + "'";
+        String memguard =
+                "memguard() { " + command + " \"$@\"; }\nmemguard=(" + command + ")\ncd '" + temporary + "'\n";
         return cli.runCommand(List.of("bash", "-c", memguard + script), NOTHING);
     }
 

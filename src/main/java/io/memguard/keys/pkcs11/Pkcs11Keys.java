@@ -3,6 +3,7 @@ package io.memguard.keys.pkcs11;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.KeptSource;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyRecord;
@@ -265,9 +266,11 @@ public final class Pkcs11Keys implements KeyProvider {
         return SunRoute.keyStore(Token.connect(uri, pin));
     }
 
-    /** Nothing to end: a PIN and sessions belong to the open keys. */
+    /** Wipes the PIN where its source has kept it; sessions belong to the open keys. */
     @Override
-    public void close() {}
+    public void close() {
+        KeptSource.forget(pin);
+    }
 
     private String label() {
         return uri.get("object").orElse(DEFAULT_LABEL);

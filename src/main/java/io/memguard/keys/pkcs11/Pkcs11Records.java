@@ -4,6 +4,7 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.keys.KeptSource;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.TrustedRecords;
 import java.lang.foreign.Arena;
@@ -258,6 +259,7 @@ public final class Pkcs11Records implements TrustedRecords {
 
     @Override
     public synchronized void close() {
+        KeptSource.forget(pin);
         if (token != null) {
             token.close();
         }

@@ -3,6 +3,7 @@ package io.memguard.keys.software;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.KeptSource;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyRecord;
@@ -216,9 +217,11 @@ public final class SoftwareKeys implements KeyProvider {
         return file.resolveSibling(DEFAULT_CONTAINER + ".old");
     }
 
-    /** Nothing to end: the passphrase is not kept. */
+    /** Wipes the passphrase where its source has kept it. */
     @Override
-    public void close() {}
+    public void close() {
+        KeptSource.forget(passphrase);
+    }
 
     private Path containerOf(StoreContext store, String suffix) {
         Path file = container != null ? container : store.files().resolve(DEFAULT_CONTAINER);
