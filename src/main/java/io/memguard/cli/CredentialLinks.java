@@ -10,7 +10,9 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -47,17 +49,49 @@ final class CredentialLinks {
         return directory;
     }
 
-    /** A directory of this user only: systemd's, of the session or of the unit. */
-    private static Path runtime() {
+    /**
+     * Where there is a directory of this user only: systemd's, of the session or of the unit; else one of ours where everybody
+     * may make directories, in memory if possible. One that is another user's, as $XDG_RUNTIME_DIR is after su, is left out.
+     */
+    private static Path runtime() throws IOException {
+        int user = Posix.effectiveUser();
+        var candidates = new ArrayList<Path>();
         for (String variable : new String[] {"XDG_RUNTIME_DIR", "RUNTIME_DIRECTORY"}) {
             String value = System.getenv(variable);
             if (value != null && !value.isEmpty()) {
-                return UserFile.path(value.split(":", 2)[0]);
+                candidates.add(UserFile.path(value.split(":", 2)[0]));
+            }
+        }
+        candidates.add(Path.of("/run/user/" + Integer.toUnsignedString(user)));
+        for (Path candidate : candidates) {
+            if (isOwn(candidate, user) && Files.isWritable(candidate)) {
+                return candidate;
+            }
+        }
+        String name = "memguard-credentials-" + Integer.toUnsignedString(user);
+        for (String shared : new String[] {"/dev/shm", "/run", "/tmp", "/var/tmp"}) {
+            Path parent = Path.of(shared);
+            Path own = parent.resolve(name);
+            if (isOwn(own, user) || (Files.isWritable(parent) && !Files.exists(own, LinkOption.NOFOLLOW_LINKS))) {
+                return directory(parent, name);
             }
         }
         throw new MemGuardException(
                 ErrorCode.INVALID_ARGUMENTS,
-                "--credential needs a directory for its links; set RuntimeDirectory= in the unit, or XDG_RUNTIME_DIR");
+                "--credential needs a directory for its links, and neither /dev/shm nor /tmp can be written; set"
+                        + " RuntimeDirectory= in the unit, or XDG_RUNTIME_DIR to a directory of this user");
+    }
+
+    /** No link, nobody else's, and nobody else can change what is in it. */
+    private static boolean isOwn(Path directory, int user) throws IOException {
+        if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            return false;
+        }
+        var permissions = Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS);
+        return Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS)
+                        .equals(user)
+                && !permissions.contains(PosixFilePermission.GROUP_WRITE)
+                && !permissions.contains(PosixFilePermission.OTHERS_WRITE);
     }
 
     private static Path directory(Path parent, String name) throws IOException {

@@ -9,6 +9,7 @@ import io.memguard.os.ResourceLimits;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,7 @@ final class ExecCommand implements Callable<Integer> {
             paramLabel = "ID=SECRET",
             description = {
                 "Give it as a systemd credential: the file ID in $$CREDENTIALS_DIRECTORY, which leads to a file in",
-                "memory. Needs $$XDG_RUNTIME_DIR or $$RUNTIME_DIRECTORY for the links."
+                "memory. The links are in $$XDG_RUNTIME_DIR, $$RUNTIME_DIRECTORY, or /dev/shm."
             })
     private List<String> credentials = List.of();
 
@@ -82,7 +83,9 @@ final class ExecCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         var wanted = wanted();
-        var descriptors = new ChildDescriptors();
+        var numbers = new HashSet<>(wanted.pipes().keySet());
+        numbers.addAll(wanted.files().keySet());
+        var descriptors = new ChildDescriptors(numbers);
         kept.forEach(descriptors::keep);
         keepPassed(descriptors);
         EnvironmentBlock environment;
@@ -105,8 +108,8 @@ final class ExecCommand implements Callable<Integer> {
     private Wanted wanted() {
         var wanted = new Wanted(
                 pairs("--env", variables, "[A-Za-z_][A-Za-z0-9_]*", text -> text),
-                pairs("--fd", pipes, "0|[1-9][0-9]{0,3}", Integer::valueOf),
-                pairs("--memfd", files, "0|[1-9][0-9]{0,3}", Integer::valueOf),
+                pairs("--fd", pipes, "0|[1-9][0-9]{0,6}", Integer::valueOf),
+                pairs("--memfd", files, "0|[1-9][0-9]{0,6}", Integer::valueOf),
                 pairs("--credential", credentials, "[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", text -> text));
         for (var numbers : List.of(wanted.pipes(), wanted.files())) {
             for (int number : numbers.keySet()) {
@@ -137,7 +140,7 @@ final class ExecCommand implements Callable<Integer> {
             if (equals < 0 || !pair.substring(0, equals).matches(form)) {
                 throw usage(option + " takes " + spec.findOption(option).paramLabel() + ", where "
                         + (option.endsWith("fd")
-                                ? "N is 0, or 3 to 9999"
+                                ? "N is 0, or a number from 3 on"
                                 : "the first part is a name of letters, digits and _"));
             }
             if (map.put(reading.of(pair.substring(0, equals)), pair.substring(equals + 1)) != null) {
@@ -197,12 +200,8 @@ final class ExecCommand implements Callable<Integer> {
             give(guard, file.getValue(), value -> descriptors.addFile(file.getKey(), value));
         }
         var links = new LinkedHashMap<String, Integer>();
-        int number = FIRST_PASSED;
         for (var credential : wanted.credentials().entrySet()) {
-            while (descriptors.isUsed(number)) {
-                number++;
-            }
-            int free = number;
+            int free = descriptors.reserve();
             give(guard, credential.getValue(), value -> descriptors.addFile(free, value));
             links.put(credential.getKey(), free);
         }

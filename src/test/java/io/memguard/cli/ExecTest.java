@@ -192,6 +192,17 @@ class ExecTest {
         }
     }
 
+    /** As root, by cron, in a container. */
+    @Test
+    void aCredentialNeedsNoSession() throws Exception {
+        String read = "cat \"$CREDENTIALS_DIRECTORY/id\"";
+        for (String runtime : List.of("", "/proc/1", "/nowhere")) {
+            var result =
+                    run(Map.of("XDG_RUNTIME_DIR", runtime), "exec", "--credential", "id=secret name", "sh", "-c", read);
+            assertEquals(CANARY, result.text(), result.error());
+        }
+    }
+
     /** As systemd asks for LoadCredential= by a socket: whoever connects gets the value and the end. */
     @Test
     void aSocketAnswersWithTheValue() throws Exception {
