@@ -7,6 +7,7 @@ module io.memguard {
     requires static info.picocli;
     requires transitive java.management;
     requires jdk.jfr;
+    requires jdk.unsupported; // Signals, while a terminal is asked for secrets.
     requires static java.management.rmi; // The JVMs that prove looks at; no service needs it.
     requires static java.rmi;
     requires org.bouncycastle.provider;

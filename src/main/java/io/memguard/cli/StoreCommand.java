@@ -1,11 +1,14 @@
 package io.memguard.cli;
 
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.SecretBuffer;
 import io.memguard.os.Terminal;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -22,6 +25,8 @@ import picocli.CommandLine.Spec;
         name = "store",
         description = "Store a value, byte for byte from standard input (a prompt where that is a terminal).")
 final class StoreCommand implements Callable<Integer> {
+    private static final long LINE = 4096;
+
     @Spec
     private CommandSpec spec;
 
@@ -38,31 +43,74 @@ final class StoreCommand implements Callable<Integer> {
     @Option(names = "--file", paramLabel = "FILE", description = "Read the value from a file instead.")
     private @Nullable Path file;
 
+    @Option(
+            names = "--multiline",
+            description = "Ask for several lines on the terminal, such as a pasted key; Ctrl-D ends them.")
+    private boolean multiline;
+
+    @Option(names = "--allow-empty", description = "Store an empty value, too.")
+    private boolean allowEmpty;
+
     @Override
+    @SuppressWarnings("try") // The terminal stays quiet, whatever is asked in between.
     public Integer call() throws IOException {
         if (values != null) {
             throw new ParameterException(
                     spec.commandLine(),
                     "a value is never an argument, where every process can see it; pipe it in, or use --file");
         }
-        if (file == null && main.store().consumesStandardInput()) {
+        if (file == null && !multiline && main.store().consumesStandardInput()) {
             throw new ParameterException(
                     spec.commandLine(),
                     "standard input can't be both the passphrase (or PIN) and the value; give --file for the value");
         }
-        try (var guard = main.store().open(OpenMode.EXISTING);
+        if (file != null && multiline) {
+            throw new ParameterException(spec.commandLine(), "give one of --file and --multiline");
+        }
+        try (var quiet = Terminal.keepQuiet();
+                var guard = main.store().open(OpenMode.EXISTING);
                 var value = value()) {
+            if (value.size() == 0 && !allowEmpty) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS,
+                        "the value is empty; nothing was changed; where that is meant, give --allow-empty");
+            }
             guard.store(name, value);
         }
         return 0;
     }
 
     private SecretBuffer value() throws IOException {
+        if (multiline) {
+            return Terminal.readLines("value (end with Ctrl-D): ");
+        }
         if (file == null && Terminal.is(0)) {
             return Terminal.readSecret("value: ");
         }
         try (var in = file == null ? new FileInputStream(FileDescriptor.in) : new FileInputStream(file.toFile())) {
-            return SecretBuffer.readFrom(in.getChannel(), SecretBuffer.MAX_SIZE);
+            var value = SecretBuffer.readFrom(in.getChannel(), SecretBuffer.MAX_SIZE);
+            if (file == null && isLineOfText(value)) {
+                System.err.println("memguard: the value ends with a line break, as echo adds it; it is stored as it is"
+                        + " (printf '%s' adds none)");
+            }
+            return value;
         }
+    }
+
+    /** One line and its end, and nothing else. */
+    private static boolean isLineOfText(SecretBuffer value) {
+        return value.<Boolean, RuntimeException>read(text -> {
+            long last = text.byteSize() - 1;
+            if (last < 0 || last > LINE || text.get(ValueLayout.JAVA_BYTE, last) != '\n') {
+                return false;
+            }
+            for (long i = 0; i < last; i++) {
+                byte c = text.get(ValueLayout.JAVA_BYTE, i);
+                if (c == '\n' || c == 0) {
+                    return false;
+                }
+            }
+            return true;
+        });
     }
 }

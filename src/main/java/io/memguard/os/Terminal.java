@@ -1,25 +1,30 @@
 package io.memguard.os;
 
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.linux.LinuxLibrary.isatty;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
-import io.memguard.ffi.linux.termios;
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a line from the terminal of this process (/dev/tty) without showing it, byte by byte into protected memory.
+ * Asks for secrets on the terminal of this process (/dev/tty) without showing them, byte by byte into protected memory. Only
+ * Enter ends a line, and only what was typed after the prompt counts; else nothing was entered. One prompt at a time.
  *
- * <p>Not guaranteed: the kernel's own buffer of the line, at most 4,096 bytes, is not wiped.
+ * <p>Not guaranteed: the kernel's own buffer of the terminal, at most 4,096 bytes, is not wiped.
  */
 public final class Terminal {
-    private static final int LONGEST_LINE = 4095; // What the kernel's line discipline takes.
+    /** The longest line, in bytes. */
+    public static final int LONGEST_LINE = 4095;
+
+    /** The longest text of several lines, in bytes. */
+    public static final int LONGEST_TEXT = 1 << 20;
+
+    private static final String HINT =
+            "; nothing was changed; give it by a file (--file), or in the mode for several lines (--multiline)";
+
+    private static @Nullable QuietTerminal open;
+    private static int holders;
 
     private Terminal() {}
 
@@ -28,64 +33,85 @@ public final class Terminal {
         return isatty(descriptor) == 1;
     }
 
-    /** Writes a prompt and reads one line, without its end; the caller closes the buffer. */
-    public static SecretBuffer readSecret(String prompt) {
-        int terminal;
+    /** Until it is closed the terminal stays quiet between one prompt and the next, so that nothing is shown then either. */
+    public interface Quiet extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** For a command that asks more than once; nothing changes before the first prompt. */
+    public static Quiet keepQuiet() {
+        synchronized (Terminal.class) {
+            holders++;
+        }
+        return Terminal::release;
+    }
+
+    /**
+     * Shows a prompt and reads one line, without its end; the caller closes the buffer.
+     *
+     * @throws MemGuardException INVALID_ARGUMENTS where there is no terminal, where it went away or Ctrl-D was typed, and
+     *     where more than a line was entered
+     */
+    public static synchronized SecretBuffer readSecret(String prompt) {
+        return ask(prompt, false);
+    }
+
+    /**
+     * Shows a prompt and reads lines, with their ends, until Ctrl-D; the caller closes the buffer.
+     *
+     * @throws MemGuardException INVALID_ARGUMENTS where there is no terminal, where it went away, and where more than
+     *     {@link #LONGEST_TEXT} was entered
+     */
+    public static synchronized SecretBuffer readLines(String prompt) {
+        return ask(prompt, true);
+    }
+
+    private static SecretBuffer ask(String prompt, boolean lines) {
+        holders++;
         try {
-            terminal = Posix.openExisting(Path.of("/dev/tty"));
-        } catch (IOException e) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS,
-                    "there is no terminal to ask for the secret; give it by a file, a descriptor or a systemd credential",
-                    e);
-        }
-        try (var arena = Arena.ofConfined()) {
-            var before = termios.allocate(arena);
-            if (tcgetattr(terminal, before) != 0) {
-                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "the terminal does not answer");
+            var terminal = open;
+            if (terminal == null) {
+                terminal = new QuietTerminal();
+                open = terminal;
             }
-            // The settings come back also when the user interrupts the program.
-            var restore = new Thread(() -> restore(terminal, before));
-            Runtime.getRuntime().addShutdownHook(restore);
-            try {
-                var quiet = termios.allocate(arena).copyFrom(before);
-                termios.c_lflag(quiet, termios.c_lflag(quiet) & ~ECHO());
-                tcsetattr(terminal, TCSAFLUSH(), quiet);
-                print(terminal, prompt, arena);
-                return readLine(terminal);
-            } finally {
-                restore(terminal, before);
-                print(terminal, "\n", arena);
-                Runtime.getRuntime().removeShutdownHook(restore);
-            }
+            return read(terminal, prompt, lines);
         } finally {
-            Posix.closeQuietly(terminal);
+            release();
         }
     }
 
-    private static SecretBuffer readLine(int terminal) {
-        try (var line = SecretBuffer.allocate(LONGEST_LINE)) {
-            long length = line.<Long, RuntimeException>write(segment -> {
-                long filled = 0;
-                while (filled < segment.byteSize() && read(terminal, segment.asSlice(filled), 1) == 1) {
-                    if (segment.get(ValueLayout.JAVA_BYTE, filled) == '\n') {
-                        return filled;
-                    }
-                    filled++;
-                }
-                return filled;
-            });
-            return line.<SecretBuffer, RuntimeException>read(
-                    segment -> SecretBuffer.copyOf(segment.asSlice(0, length)));
+    private static SecretBuffer read(QuietTerminal terminal, String prompt, boolean lines) {
+        var typing = new Typing(terminal, lines, lines ? LONGEST_TEXT : LONGEST_LINE);
+        try {
+            terminal.show(prompt);
+            var end = typing.read();
+            boolean more = end != Typing.End.GONE && (end == Typing.End.FULL | terminal.drop());
+            terminal.answered();
+            if (end == Typing.End.GONE || (end == Typing.End.END_OF_FILE && !(lines && !typing.isEmpty()))) {
+                throw failure("nothing was entered; nothing was changed");
+            }
+            if (end == Typing.End.FULL) {
+                throw failure("more than " + (lines ? LONGEST_TEXT : LONGEST_LINE) + " bytes were entered" + HINT);
+            }
+            if (!lines && (more || typing.startsWith("-----BEGIN "))) {
+                throw failure("more than one line was entered" + HINT);
+            }
+            return typing.value();
+        } finally {
+            typing.close();
         }
     }
 
-    private static void restore(int terminal, MemorySegment settings) {
-        tcsetattr(terminal, TCSAFLUSH(), settings);
+    private static MemGuardException failure(String message) {
+        return new MemGuardException(ErrorCode.INVALID_ARGUMENTS, message);
     }
 
-    private static void print(int terminal, String text, Arena arena) {
-        var bytes = arena.allocateFrom(text, StandardCharsets.UTF_8);
-        write(terminal, bytes, bytes.byteSize() - 1);
+    private static synchronized void release() {
+        var terminal = open;
+        if (--holders == 0 && terminal != null) {
+            open = null;
+            terminal.close();
+        }
     }
 }

@@ -1,0 +1,33 @@
+package io.memguard.os;
+
+import io.memguard.MemGuardException;
+import io.memguard.SecretBuffer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HexFormat;
+
+/** Asks on its terminal, and prints what it got. */
+final class Asking {
+    private Asking() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+        try (var quiet = Terminal.keepQuiet()) {
+            print(arguments[0].equals("lines") ? Terminal.readLines("ask: ") : Terminal.readSecret("ask: "));
+            if (arguments[0].equals("two")) {
+                System.out.println("between");
+                Thread.sleep(1500);
+                print(Terminal.readSecret("ask: "));
+            }
+        } catch (MemGuardException e) {
+            System.out.println(e.getMessage());
+            System.exit(e.code().exitStatus());
+        }
+    }
+
+    private static void print(SecretBuffer answer) {
+        try (answer) {
+            byte[] bytes = answer.<byte[], RuntimeException>read((MemorySegment s) -> s.toArray(ValueLayout.JAVA_BYTE));
+            System.out.println("got " + HexFormat.of().formatHex(bytes));
+        }
+    }
+}
