@@ -1,8 +1,8 @@
 package io.memguard;
 
-import io.memguard.store.KeyChangedException;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
+import io.memguard.store.keyring.KeyChangedException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;

@@ -58,7 +58,6 @@ public final class MemGuard implements AutoCloseable {
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
     private final SecretStore store;
-    private volatile KeyProvider provider;
     private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
     private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
@@ -68,9 +67,8 @@ public final class MemGuard implements AutoCloseable {
     private volatile boolean suspended;
     private long lastRecovery = System.nanoTime();
 
-    private MemGuard(SecretStore store, KeyProvider provider, @Nullable SealedCache cache, Duration hydratedIdle) {
+    private MemGuard(SecretStore store, @Nullable SealedCache cache, Duration hydratedIdle) {
         this.store = store;
-        this.provider = provider;
         this.cache = cache;
         this.hydratedIdle = hydratedIdle;
     }
@@ -239,7 +237,7 @@ public final class MemGuard implements AutoCloseable {
                                     NativeLibraries.failure().orElse(""));
                 }
                 var store = StoreOpener.open(directory, mode, keys, records, accepting);
-                return new MemGuard(store, keys, cache, hydratedIdle);
+                return new MemGuard(store, cache, hydratedIdle);
             } catch (Throwable failure) {
                 if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {
                     new KeyInvalidEvent().commit();
@@ -576,36 +574,61 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
-     * Changes the store's key: every file is sealed anew under a new key of the same provider, and the old one is gone
-     * when it returns. Other processes go on reading and writing meanwhile. Killed or failed at any point, nothing is lost,
-     * and the next call goes on where it was. Needs about as long as storing every value again.
+     * Changes the store's key: every file is encrypted again under a new key of the same provider, and the old one is gone
+     * when it returns. Other processes go on reading and writing in the meantime. Killed or failed at any point, nothing is
+     * lost, and the next call continues where it was. Needs about as long as storing every value again.
      *
-     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where files are damaged, or the disk fails;
-     *     {@link ErrorCode#CLEANUP_FAILED} where all is under the next key and only the old one could not be removed
+     * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where files are damaged, the disk fails, or another key change
+     *     is under way; {@link ErrorCode#KEY_INVALID} where the store has another provider's key by now, or a change to
+     *     another provider was interrupted; {@link ErrorCode#CLEANUP_FAILED} where all is under the next key and only the old
+     *     one could not be destroyed
      */
     public void rotate(Progress progress) {
         requireReady();
-        store.rotation().run(provider, progress);
+        store.keyChange().rotate(progress);
     }
 
     /**
      * The same with a key of another provider: for another passphrase, to move from a software keystore to a token, or from
      * one token to another. Until it returns, the provider before opens the store; from then on only this one, which is
-     * closed together with this.
+     * closed together with this. It has been tried by then: a new opening with it alone opens the store. An interrupted change is continued
+     * by the same call; another one's is never joined.
      *
-     * @param to whom this takes over; closed where it fails
+     * @param to the provider that takes over; closed where the store stays with the one before
+     * @throws MemGuardException as by {@link #rotate}
      */
     public void rekey(KeyProvider to, Progress progress) {
         requireReady();
         try {
-            store.rotation().run(to, progress);
+            store.keyChange().rekey(to, progress);
         } catch (Throwable failure) {
-            to.close();
+            if (!store.uses(to)) {
+                to.close();
+            }
             throw failure;
         }
-        KeyProvider before = provider;
-        provider = to;
-        before.close();
+    }
+
+    /**
+     * Gives up a {@link #rotate} or {@link #rekey} that was interrupted: every value is under the present key again, the
+     * next one is destroyed as far as it can be reached. Killed or failed at any point, the next call continues.
+     *
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where no change is under way; else as by {@link #rotate}
+     */
+    public void abortRekey(Progress progress) {
+        requireReady();
+        store.keyChange().abort(progress);
+    }
+
+    /**
+     * A store that was copied or moved keeps the keys of before a change, outside of its folder, since the other copy may need them, and keeps
+     * their names. This drops the names; the keys stay in their token.
+     *
+     * @return the keys, in words for people
+     */
+    public List<String> forgetOldKeys() {
+        requireReady();
+        return store.keyChange().forgetOld();
     }
 
     /**
@@ -681,7 +704,6 @@ public final class MemGuard implements AutoCloseable {
             ending.close();
         }
         store.close();
-        provider.close();
     }
 
     /** The cache of a reader; throws where there is none. */

@@ -27,8 +27,34 @@ final class FirstOf implements KeyProvider {
         return candidates.stream().anyMatch(candidate -> candidate.opens(type));
     }
 
+    /**
+     * A store that has a key gets the next one where that is: never in another candidate, which may protect it less. One that
+     * switches to these providers gets it from the first.
+     */
     @Override
     public NewKey create(StoreContext store) {
+        if (store.current().isPresent()) {
+            return holder(store, store.current().get()).create(store);
+        }
+        if (store.existing()) {
+            return candidates.getFirst().create(store);
+        }
+        return first(store);
+    }
+
+    private KeyProvider holder(StoreContext store, KeyRecord current) {
+        return candidates.stream()
+                .filter(candidate -> candidate.opens(current.provider()))
+                .filter(candidate -> candidate.has(store, current))
+                .findFirst()
+                .orElseThrow(() -> new MemGuardException(
+                        ErrorCode.KEY_INVALID,
+                        "none of " + candidates.size()
+                                + " key providers has the store's present key now, so none may make"
+                                + " the next one; make its token or file available and try again"));
+    }
+
+    private NewKey first(StoreContext store) {
         @Nullable MemGuardException first = null;
         for (KeyProvider candidate : candidates) {
             try {
@@ -57,6 +83,10 @@ final class FirstOf implements KeyProvider {
 
     @Override
     public StoreKey open(StoreContext store, KeyRecord record) {
+        if (store.current().isPresent()) {
+            return new FirstOf(List.of(holder(store, store.current().get())))
+                    .own(record, one -> one.open(store, record));
+        }
         return own(record, provider -> provider.open(store, record));
     }
 
@@ -73,15 +103,40 @@ final class FirstOf implements KeyProvider {
         });
     }
 
-    /** A candidate that is not there now has its turn at the next change of the key. */
+    @Override
+    public boolean has(StoreContext store, KeyRecord record) {
+        return candidates.stream()
+                .anyMatch(candidate -> candidate.opens(record.provider()) && candidate.has(store, record));
+    }
+
+    @Override
+    public boolean isGone(StoreContext store, KeyRecord record) {
+        return candidates.stream()
+                .anyMatch(candidate -> candidate.opens(record.provider()) && candidate.isGone(store, record));
+    }
+
+    @Override
+    public String place(StoreContext store) {
+        KeyProvider maker =
+                store.current().isPresent() ? holder(store, store.current().get()) : candidates.getFirst();
+        return maker.place(store);
+    }
+
+    /** By the one that was to make the key: the others refuse. */
     @Override
     public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        @Nullable MemGuardException failure = null;
+        boolean done = false;
         for (KeyProvider candidate : candidates) {
             try {
                 candidate.eraseUnrecorded(store, recorded);
+                done = true;
             } catch (MemGuardException e) {
-                LOG.log(System.Logger.Level.DEBUG, "no left-overs removed from ''{0}''", candidate.type());
+                failure = e;
             }
+        }
+        if (!done && failure != null) {
+            throw failure;
         }
     }
 

@@ -48,19 +48,47 @@ public interface KeyProvider extends AutoCloseable {
     default StoreKey openEmergency(StoreContext store, KeyRecord record) {
         throw new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
-                "the provider '" + type() + "' can't work without the native libraries; mend those first");
+                "the provider '" + type() + "' can't work without the native libraries; fix those first");
     }
 
     /**
-     * Removes what the provider keeps of this key outside of the metadata, so that no copy of the store can be opened
-     * with it any more; other keys of the same store stay. Idempotent; what is not there counts as removed.
+     * Whether this provider has exactly that key now, by what can be known without unlocking it: the token by its serial
+     * number, a file by its digest. Asked where several places may have keys of the same name.
+     */
+    default boolean has(StoreContext store, KeyRecord record) {
+        return opens(record.provider());
+    }
+
+    /**
+     * Whether it is certain that the key was here, in the very place that the record names, and is destroyed. False where it
+     * is not certain, as it is unless overridden.
+     */
+    default boolean isGone(StoreContext store, KeyRecord record) {
+        return false;
+    }
+
+    /** Names where {@link #create} would make a key now, by up to 64 of {@code a-z0-9}: a token, a file. */
+    default String place(StoreContext store) {
+        return "";
+    }
+
+    /**
+     * Destroys what the provider keeps of this key outside of the metadata, so that no copy of the store can be opened with
+     * it any more; other keys of the same store stay. Idempotent: what was destroyed before is no error, but only where it
+     * is certain that the key was here; a key that is in a place that can't be reached is not destroyed.
+     *
+     * <p>Never destroys one of {@link StoreContext#inUse}, nor, outside of the store's folder, a key that may be another
+     * folder's ({@link StoreContext#owner}).
+     *
+     * @throws io.memguard.MemGuardException CLEANUP_FAILED where the key may still exist; says where
      */
     void erase(StoreContext store, KeyRecord record);
 
     /**
-     * Removes what a {@link #create} for an existing store has left whose process was killed before the record was written:
-     * keys that this provider made for this store and whose record is not among these. Called under the store's lock before
-     * another key is made. Does nothing unless overridden; keys that may be anybody else's must stay.
+     * Destroys what a {@link #create} has left whose process was killed before the record was written: keys that carry
+     * {@link StoreContext#nonce} and whose record is not among these. Does nothing unless overridden.
+     *
+     * @throws io.memguard.MemGuardException CLEANUP_FAILED where the place of such a key can't be reached
      */
     default void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {}
 

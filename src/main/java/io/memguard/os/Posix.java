@@ -7,6 +7,7 @@ import static io.memguard.ffi.linux.LinuxLibrary.*;
 import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.flock;
 import io.memguard.ffi.linux.statx;
+import io.memguard.ffi.linux.statx_timestamp;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -140,6 +141,25 @@ public final class Posix {
         }
     }
 
+    /**
+     * What tells a file from every copy of it.
+     *
+     * @param birth seconds and nanoseconds of its making, mixed into one number; 0 where the file system keeps none
+     */
+    public record Identity(long inode, long birth) {}
+
+    /** Of the file that a path leads to, through links: a held directory is one of {@code /proc}. */
+    public static Identity identity(Path file) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var result = status(arena, AT_FDCWD(), file.toString(), 0, STATX_BASIC_STATS() | STATX_BTIME(), file);
+            var born = statx.stx_btime(result);
+            boolean known = (statx.stx_mask(result) & STATX_BTIME()) != 0;
+            return new Identity(
+                    statx.stx_ino(result),
+                    known ? (statx_timestamp.tv_sec(born) << 30) + statx_timestamp.tv_nsec(born) : 0);
+        }
+    }
+
     static FileStatus status(int descriptor, Path file) throws IOException {
         try (var arena = Arena.ofConfined()) {
             return status(status(arena, descriptor, "", AT_EMPTY_PATH(), file));
@@ -169,13 +189,17 @@ public final class Posix {
 
     private static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file)
             throws IOException {
+        return status(arena, descriptor, name, flags, STATX_BASIC_STATS(), file);
+    }
+
+    private static MemorySegment status(Arena arena, int descriptor, String name, int flags, int wanted, Path file)
+            throws IOException {
         var result = statx.allocate(arena);
         var path = arena.allocateFrom(name);
         repeat(
                 "stat",
                 file,
-                state -> callIntKeepingErrno(
-                        state, statx$address(), descriptor, path, flags, STATX_BASIC_STATS(), result));
+                state -> callIntKeepingErrno(state, statx$address(), descriptor, path, flags, wanted, result));
         return result;
     }
 

@@ -9,7 +9,7 @@ import java.nio.file.Path;
  * can cache an old value under a raised counter.
  */
 final class Generations {
-    /** The number of the store itself: raised when the store is removed or its key changes. */
+    /** The key epoch: which metadata is there; docs/KEY-LIFECYCLE.md. */
     private static final int STORE = StoreLocks.STRIPES;
 
     private final MappedCounters counters;
@@ -30,18 +30,17 @@ final class Generations {
         counters.add(stripe, 1);
     }
 
-    long ofStore() {
+    long keyEpoch() {
         return get(STORE);
     }
 
-    /** The store's keys have changed. */
-    void raiseStore() {
-        raise(STORE);
+    void keyEpoch(long number) {
+        counters.set(STORE, number);
     }
 
-    /** Makes every cached value, and every open of this store, out of date. */
+    /** Makes every cached value out of date. */
     void raiseAll() {
-        for (int i = 0; i <= STORE; i++) {
+        for (int i = 0; i < STORE; i++) {
             raise(i);
         }
     }

@@ -4,27 +4,33 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
 import io.memguard.os.Posix;
+import io.memguard.store.keyring.Fingerprint;
+import io.memguard.store.keyring.Keyring;
+import io.memguard.store.keyring.KeyringHolder;
+import io.memguard.store.keyring.Metadata;
+import io.memguard.store.rollback.RollbackGuard;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.HexFormat;
 
 /**
- * Begins, renews and ends the records by which roll-backs of a store are detected. Nobody else reads or writes meanwhile; killed
- * anywhere, it is run again.
+ * Begins, renews and ends the records by which rollbacks of a store are detected. No other process reads, writes or changes
+ * the key in the meantime; killed anywhere, it is run again.
  */
 public final class Recording {
     private final StoreDirectory directory;
     private final StoreLayout layout;
-    private final CurrentKeys keys;
+    private final KeyringHolder keys;
     private final StoreLocks locks;
-    private final Generations generations;
+    private final RollbackGuards guards;
 
-    Recording(StoreDirectory directory, CurrentKeys keys, StoreLocks locks, Generations generations) {
+    Recording(StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
         this.directory = directory;
         this.layout = directory.layout();
         this.keys = keys;
         this.locks = locks;
-        this.generations = generations;
+        this.guards = guards;
     }
 
     /**
@@ -33,10 +39,9 @@ public final class Recording {
      * @return how many secrets were recorded otherwise before: changed, missing or put back
      */
     public long accept(Progress progress) {
-        var guards = keys.loader().guards();
         try {
             return locks.lockedWhole(() -> {
-                try (var lease = keys.get()) {
+                try (var lease = keys.current()) {
                     return accept(
                             lease.keys(),
                             guards.beginning(lease.keys().metadata().storeId()),
@@ -70,7 +75,7 @@ public final class Recording {
     /** Records of a store that keeps none would only take room in a token that may have too little. */
     private void forgetUnlessBegun(RollbackGuard guard, Throwable failure) {
         try {
-            if (keys.loader().metadata().filter(Metadata::recorded).isEmpty()) {
+            if (keys.loader().metadata().read().filter(Metadata::recorded).isEmpty()) {
                 guard.forgetAll();
             }
         } catch (IOException | MemGuardException e) {
@@ -88,7 +93,7 @@ public final class Recording {
         for (String file : files) {
             String hash = StoreLayout.hex(file).orElseThrow();
             byte[] id = HexFormat.of().parseHex(hash);
-            var actual = FileState.of(layout.value(hash));
+            var actual = layout.fingerprint(layout.value(hash));
             boolean same = before.remove(hash) && guard.right(id, () -> actual).equals(actual);
             if (!same) {
                 different++;
@@ -97,20 +102,19 @@ public final class Recording {
             progress.at(++done, files.size());
         }
         for (String hash : before) {
-            guard.settle(HexFormat.of().parseHex(hash), FileState.ABSENT);
+            guard.settle(HexFormat.of().parseHex(hash), Fingerprint.ABSENT);
         }
         return different + before.size();
     }
 
     /** Ends the detection and removes the records. */
     public void end() {
-        var guards = keys.loader().guards();
         try {
             locks.lockedWhole(() -> {
-                try (var lease = keys.get()) {
+                try (var lease = keys.current()) {
                     Keyring now = lease.keys();
-                    if (keys.guard(now).isOn()) {
-                        publish(now, false, keys.guard(now));
+                    if (guards.of(now.metadata()).isOn()) {
+                        publish(now, false, guards.of(now.metadata()));
                     }
                     // Also what was left when this was killed, or failed, right here before.
                     if (guards.areGiven()) {
@@ -127,13 +131,13 @@ public final class Recording {
 
     /** All other processes read the metadata again. */
     private void publish(Keyring now, boolean recorded, RollbackGuard guard) throws IOException {
-        var seal = new FileSeal(now.current(), now.metadata().storeId());
-        Metadata written;
-        try {
-            written = Checks.write(seal, now.metadata().withRecords(recorded), layout, guard);
-        } finally {
-            generations.raiseStore(); // Also where the disk or the token failed: the metadata may be in place.
-        }
-        keys.set(new Keyring(written, generations.ofStore(), now.current(), now.next()));
+        Metadata published = keys.loader()
+                .metadata()
+                .publish(
+                        now.metadata(),
+                        now.metadata().withRecords(recorded),
+                        now.current().key(),
+                        guard);
+        keys.set(new Keyring(published, now.current(), now.next()));
     }
 }

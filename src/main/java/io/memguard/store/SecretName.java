@@ -2,12 +2,11 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.store.keyring.Sha256;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
@@ -21,10 +20,10 @@ public final class SecretName {
 
     private SecretName(byte[] utf8) {
         this.utf8 = utf8;
-        this.hash = sha256(utf8);
+        this.hash = Sha256.of(utf8);
     }
 
-    /** Checks a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
+    /** KeyCheck a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
     public static SecretName of(@Nullable String text) {
         if (text == null || text.isEmpty()) {
             throw invalid("a secret needs a name of 1 to " + MAX_BYTES + " bytes");
@@ -66,14 +65,6 @@ public final class SecretName {
 
     static int stripe(byte[] hash) {
         return (hash[0] & 0xFF) << 8 | (hash[1] & 0xFF);
-    }
-
-    static byte[] sha256(byte[] data) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(data);
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError(e); // Every Java platform has it.
-        }
     }
 
     private static MemGuardException invalid(String message) {

@@ -2,10 +2,22 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Scratch;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.Fingerprint;
+import io.memguard.store.keyring.KeyChangedException;
+import io.memguard.store.keyring.KeyLoader;
+import io.memguard.store.keyring.KeyTransition;
+import io.memguard.store.keyring.Keyring;
+import io.memguard.store.keyring.KeyringHolder;
+import io.memguard.store.keyring.Metadata;
+import io.memguard.store.keyring.Removal;
+import io.memguard.store.rollback.RollbackGuard;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +31,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The encrypted files of one open store. Thread-safe, and safe with any number of other processes on the directory.
@@ -32,7 +45,8 @@ public final class SecretStore implements AutoCloseable {
 
     private final StoreDirectory place;
     private final StoreLayout layout;
-    private final CurrentKeys keys;
+    private final KeyringHolder keys;
+    private final RollbackGuards guards;
     private final StoreLocks locks;
     private final Generations generations;
     private final StoreTotals totals;
@@ -42,17 +56,19 @@ public final class SecretStore implements AutoCloseable {
             StoreDirectory place,
             KeyLoader loader,
             Keyring keys,
+            RollbackGuards guards,
             StoreLocks locks,
             Generations generations,
             StoreTotals totals) {
         this.place = place;
         this.layout = place.layout();
-        this.keys = new CurrentKeys(loader, generations, keys);
+        this.keys = new KeyringHolder(loader, keys);
+        this.guards = guards;
         this.locks = locks;
         this.generations = generations;
         this.totals = totals;
         this.writer = new ValueWriter(layout, locks, generations, totals);
-        loader.guards().storeIsOpen();
+        guards.storeIsOpen();
     }
 
     /** Opens the keys anew, by the native route, once the native libraries are back. */
@@ -66,18 +82,32 @@ public final class SecretStore implements AutoCloseable {
     }
 
     /** What changes the key of this store. */
-    public Rotation rotation() {
-        return new Rotation(place, keys, locks, generations, totals);
+    public KeyChange keyChange() {
+        var steps = new KeyTransition(
+                keys,
+                new KeyTransition.WholeLock() {
+                    @Override
+                    public <T extends @Nullable Object> T run(KeyTransition.Work<T> work) throws IOException {
+                        return locks.lockedWhole(work::run);
+                    }
+                },
+                guards::of);
+        return new KeyChange(steps, new Reencryption(place, keys, guards, locks, totals), locks);
+    }
+
+    /** Whether this is the provider of the store, which is closed with it. */
+    public boolean uses(KeyProvider provider) {
+        return keys.loader().uses(provider);
     }
 
     /** What begins, renews and ends the detection of roll-backs. */
     public Recording recording() {
-        return new Recording(place, keys, locks, generations);
+        return new Recording(place, keys, guards, locks);
     }
 
     /** What looks for damage in this store. */
     public Verification verification() {
-        return new Verification(place, keys, locks);
+        return new Verification(place, keys, guards, locks);
     }
 
     /** The folder of the files, by its name. */
@@ -116,7 +146,7 @@ public final class SecretStore implements AutoCloseable {
                 }
                 return written.generations().getFirst();
             } catch (KeyChangedException e) {
-                // Sealed anew.
+                // Encrypted again.
             }
         }
     }
@@ -125,13 +155,13 @@ public final class SecretStore implements AutoCloseable {
     public static final class NewValue {
         private final SecretName name;
         private final byte[] file;
-        private final FileState state;
+        private final Fingerprint state;
         private final long epoch;
 
         private NewValue(SecretName name, byte[] sealed, long epoch) {
             this.name = name;
-            this.file = FileSeal.encode(sealed);
-            this.state = FileState.of(sealed);
+            this.file = EntryCipher.encode(sealed);
+            this.state = Fingerprint.of(sealed);
             this.epoch = epoch;
         }
 
@@ -143,7 +173,7 @@ public final class SecretStore implements AutoCloseable {
             return file;
         }
 
-        FileState state() {
+        Fingerprint state() {
             return state;
         }
 
@@ -155,10 +185,14 @@ public final class SecretStore implements AutoCloseable {
 
     /** Encrypts a value for {@link #writeAll}. */
     public NewValue seal(SecretName name, MemorySegment value) {
-        try (var lease = keys.get()) {
-            byte[] sealed = lease.keys().writing().seal(FileSeal.Purpose.VALUE, name.hash(), value);
-            return new NewValue(name, sealed, lease.keys().epoch());
-        }
+        keys.update();
+        return during(
+                ErrorCode.STORE_FAILED,
+                NOT_STORED,
+                () -> keys.with(now -> {
+                    byte[] sealed = now.writing().seal(EntryCipher.Purpose.VALUE, name.hash(), value);
+                    return new NewValue(name, sealed, now.epoch());
+                }));
     }
 
     /**
@@ -176,14 +210,16 @@ public final class SecretStore implements AutoCloseable {
      * @throws KeyChangedException where the store has another key than they were sealed under; nothing was stored
      */
     public Written writeAll(List<NewValue> values) {
-        try (var lease = keys.known()) {
+        try (var lease = keys.lastSeen()) {
             Keyring current = lease.keys();
             return during(
                     ErrorCode.STORE_FAILED,
                     NOT_STORED,
-                    () -> writer.write(current.writing(), keys.guard(current), values, () -> {
+                    () -> writer.write(current, guards.of(current.metadata()), values, () -> {
                         keys.requireStill(current.epoch());
-                        values.forEach(value -> keys.requireStill(value.epoch));
+                        for (var value : values) {
+                            keys.requireStill(value.epoch);
+                        }
                     }));
         }
     }
@@ -208,58 +244,49 @@ public final class SecretStore implements AutoCloseable {
 
     /** Decrypts into protected memory, which the caller closes; nothing where there is no such secret. */
     public Optional<Loaded> read(SecretName name) {
-        return during(ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> {
-            while (true) {
-                try (var tried = keys.known()) {
-                    RollbackGuard guard = keys.guard(tried.keys());
-                    Found found = locks.locked(name.stripe(), () -> find(name, tried.keys(), guard));
-                    if (found.file().isEmpty() && guard.allows(found.right(), FileState.ABSENT)) {
-                        return Optional.empty();
-                    }
-                    Optional<Scratch> opened =
-                            found.file().isEmpty() ? Optional.empty() : open(tried.keys(), name, found, guard);
-                    if (opened.isPresent()) {
-                        return Optional.of(new Loaded(opened.get(), found.generation()));
-                    }
-                    if (!keys.isPast(tried.keys())) {
-                        throw found.file().isEmpty() ? rolledBack(name) : damaged(name);
-                    }
-                } catch (KeyChangedException e) {
-                    keys.update();
-                }
+        return during(
+                ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> keys.with(now -> read(name, now)));
+    }
+
+    private Optional<Loaded> read(SecretName name, Keyring now) throws IOException {
+        RollbackGuard guard = guards.of(now.metadata());
+        Found found = locks.locked(name.stripe(), () -> find(name, now, guard));
+        if (found.file().isEmpty()) {
+            if (!guard.allows(found.right(), Fingerprint.ABSENT)) {
+                keys.requireNewest(now);
+                throw rolledBack(name);
             }
-        });
+            return Optional.empty();
+        }
+        try (var file = found.file().get();
+                var sealed = SealedText.read(file)) {
+            var opened = now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes());
+            if (opened.isEmpty()) {
+                keys.requireNewest(now);
+                throw damaged(name);
+            }
+            if (!guard.allows(found.right(), Fingerprint.of(sealed.bytes()))) {
+                opened.get().close();
+                keys.requireNewest(now);
+                throw rolledBack(name);
+            }
+            return Optional.of(new Loaded(opened.get(), found.generation()));
+        }
     }
 
     /** @param right the state that the file should have, where the store is guarded */
-    private record Found(Optional<SmallFile> file, long generation, FileState right) {}
+    private record Found(Optional<SmallFile> file, long generation, Fingerprint right) {}
 
     /** What is open stays as it is: writers put another file in its place. */
-    private Found find(SecretName name, Keyring current, RollbackGuard guard) throws IOException {
-        if (keys.isGuarded() && !guard.isOn()) {
-            keys.requireStill(current.epoch()); // Somebody may keep records by now.
+    private Found find(SecretName name, Keyring now, RollbackGuard guard) throws IOException {
+        if (guards.areGiven() && !guard.isOn()) {
+            keys.requireStill(now.epoch()); // Another process may have begun to keep records.
         }
         Path file = layout.value(name.hex());
-        FileState right =
-                guard.isOn() ? guard.right(name.hash(), () -> FileState.durable(layout, file)) : FileState.ABSENT;
-        long generation = generations.get(name.stripe()); // First: it may throw, and nobody would close the file.
+        Fingerprint right =
+                guard.isOn() ? guard.right(name.hash(), () -> layout.durableFingerprint(file)) : Fingerprint.ABSENT;
+        long generation = generations.get(name.stripe()); // First: it may throw, and nothing would close the file.
         return new Found(SmallFile.open(file, MAX_FILE), generation, right);
-    }
-
-    private Optional<Scratch> open(Keyring current, SecretName name, Found found, RollbackGuard guard)
-            throws IOException {
-        try (var file = found.file().orElseThrow();
-                var sealed = SealedText.read(file)) {
-            var opened = current.open(FileSeal.Purpose.VALUE, name.hash(), sealed.bytes());
-            if (opened.isPresent() && !guard.allows(found.right(), FileState.of(sealed.bytes()))) {
-                opened.get().close();
-                if (!keys.isPast(current)) {
-                    throw rolledBack(name);
-                }
-                return Optional.empty();
-            }
-            return opened;
-        }
     }
 
     private static MemGuardException rolledBack(SecretName name) {
@@ -280,11 +307,12 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.CONTAINS_FAILED,
                 "it can't be seen whether the secret is there",
-                () -> keys.isGuarded()
-                        ? containsByRecord(name)
+                () -> guards.areGiven()
+                        ? keys.with(now -> containsByRecord(name, now))
                         : place.use(() -> {
                             boolean there = isThere(name);
                             locks.requirePresent();
+                            keys.requireNoOther();
                             return there;
                         }));
     }
@@ -301,42 +329,33 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    private boolean containsByRecord(SecretName name) throws IOException {
-        while (true) {
-            try (var tried = keys.get()) {
-                RollbackGuard guard = keys.guard(tried.keys());
-                record Look(boolean there, boolean right) {}
-                Look look = locks.locked(name.stripe(), () -> {
-                    boolean there = isThere(name);
-                    if (!guard.isOn()) {
-                        return new Look(there, true);
-                    }
-                    Path file = layout.value(name.hex());
-                    FileState right = guard.right(name.hash(), () -> FileState.durable(layout, file));
-                    return new Look(there, there != right.equals(FileState.ABSENT));
-                });
-                if (look.right()) {
-                    return look.there();
-                }
-                if (!keys.isPast(tried.keys())) {
-                    throw rolledBack(name);
-                }
+    private boolean containsByRecord(SecretName name, Keyring now) throws IOException {
+        RollbackGuard guard = guards.of(now.metadata());
+        record Look(boolean there, boolean right) {}
+        Look look = locks.locked(name.stripe(), () -> {
+            keys.requireStill(now.epoch());
+            boolean there = isThere(name);
+            if (!guard.isOn()) {
+                return new Look(there, true);
             }
+            Path file = layout.value(name.hex());
+            Fingerprint right = guard.right(name.hash(), () -> layout.durableFingerprint(file));
+            return new Look(there, there != right.equals(Fingerprint.ABSENT));
+        });
+        if (!look.right()) {
+            keys.requireNewest(now);
+            throw rolledBack(name);
         }
+        return look.there();
     }
 
     /** Deletes durably; false where there was nothing. */
     public boolean delete(SecretName name) {
-        return during(ErrorCode.DELETE_FAILED, "the secret could not be deleted", () -> {
-            while (true) {
-                try (var lease = keys.known()) {
-                    Keyring current = lease.keys();
-                    return writer.delete(name, keys.guard(current), () -> keys.requireStill(current.epoch()));
-                } catch (KeyChangedException e) {
-                    keys.update(); // Somebody may keep records by now.
-                }
-            }
-        });
+        return during(
+                ErrorCode.DELETE_FAILED,
+                "the secret could not be deleted",
+                () -> keys.with(
+                        now -> writer.delete(name, guards.of(now.metadata()), () -> keys.requireStill(now.epoch()))));
     }
 
     /**
@@ -354,40 +373,40 @@ public final class SecretStore implements AutoCloseable {
             int unreadable = 0;
             locks.requirePresent();
             for (String file : place.list(StoreLayout::isValue)) {
-                var name = nameOf(StoreLayout.hex(file).orElseThrow());
+                String hex = StoreLayout.hex(file).orElseThrow();
+                var name = nameOf(hex);
                 name.ifPresent(readable::add);
-                unreadable += name.isPresent() ? 0 : 1;
+                // A value is deleted before its name: one that is still there has no name that opens.
+                unreadable += name.isPresent() || place.use(() -> Files.notExists(layout.value(hex))) ? 0 : 1;
             }
             readable.sort(null);
             return new Names(readable, unreadable);
         });
     }
 
+    /** Nothing where the value is gone, or its name is missing or damaged. */
     private Optional<String> nameOf(String hex) throws IOException {
+        byte[] hash = HexFormat.of().parseHex(hex);
         try {
-            byte[] hash = HexFormat.of().parseHex(hex);
-            Optional<byte[]> file = place.use(() -> SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES));
-            return file.flatMap(content -> {
-                byte[] sealed = FileSeal.decode(content);
-                try (var tried = keys.known()) {
-                    var opened = openName(tried.keys(), hash, sealed);
-                    if (opened.authentic() || !keys.isPast(tried.keys())) {
-                        return Optional.ofNullable(opened.result());
-                    }
+            return keys.with(now -> {
+                Optional<byte[]> file = place.use(() -> SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES));
+                if (file.isEmpty()) {
+                    return Optional.empty();
                 }
-                try (var other = keys.get()) {
-                    return Optional.ofNullable(
-                            openName(other.keys(), hash, sealed).result());
+                var opened = openName(now, hash, EntryCipher.decode(file.get()));
+                if (!opened.authentic()) {
+                    keys.requireNewest(now); // Read again: the file may be under another key by now, too.
                 }
+                return Optional.ofNullable(opened.result());
             });
         } catch (SmallFile.StrangeFileException | IllegalArgumentException e) {
             return Optional.empty(); // One damaged name must not hide the others.
         }
     }
 
-    private static FileSeal.Opened<String> openName(Keyring keys, byte[] hash, byte[] sealed) {
+    private static EntryCipher.Opened<String> openName(Keyring keys, byte[] hash, byte[] sealed) {
         return keys.open(
-                FileSeal.Purpose.NAME,
+                EntryCipher.Purpose.NAME,
                 hash,
                 sealed,
                 text -> new String(text.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
@@ -408,6 +427,7 @@ public final class SecretStore implements AutoCloseable {
     public Totals totals() {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
             locks.requirePresent();
+            keys.requireNoOther();
             Optional<Totals> known = totals.sum();
             while (known.isEmpty()) {
                 FileCount.run(place, locks, totals);
@@ -418,8 +438,8 @@ public final class SecretStore implements AutoCloseable {
     }
 
     /**
-     * Removes every value, every name, their records, the metadata, and the wrapped key, in this order: killed half-way, the
-     * rest still opens.
+     * Removes every value, every name, their records, the keys, and the metadata, in this order: killed in between, the next
+     * opening removes the rest.
      *
      * @return how many values there were
      */
@@ -428,10 +448,7 @@ public final class SecretStore implements AutoCloseable {
                 ErrorCode.CLEANUP_FAILED,
                 "not everything could be removed",
                 () -> locks.lockedWhole(() -> {
-                    RollbackGuard guard;
-                    try (var lease = keys.get()) {
-                        guard = keys.guard(lease.keys());
-                    }
+                    RollbackGuard guard = guards.of(requireOwn());
                     generations.raiseAll();
                     totals.forget();
                     long values = removeFiles(StoreLayout::isValue);
@@ -439,16 +456,29 @@ public final class SecretStore implements AutoCloseable {
                     removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
                     Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
                     guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
-                    Files.deleteIfExists(layout.metadata());
-                    try {
-                        Posix.syncDirectory(layout.directory());
-                    } finally {
-                        keys.erase(); // Also now: without the metadata nobody can open the store to get this far again.
+                    List<String> kept;
+                    try (var lease = keys.lastSeen()) {
+                        kept = new Removal(keys.loader()).run(lease.keys(), guard);
                     }
-                    Posix.syncDirectory(layout.directory());
                     guard.forgetMetadata();
+                    if (!kept.isEmpty()) {
+                        throw Removal.keysLeft(kept);
+                    }
                     return values;
                 }));
+    }
+
+    /** The metadata of this store, with its present keys; or while it is being removed, by this one or a killed process. */
+    private Metadata requireOwn() throws IOException {
+        Optional<Metadata> there = keys.loader().metadata().read();
+        if (there.isPresent()
+                && there.get().removing()
+                && there.get().storeId().equals(keys.metadata().storeId())) {
+            return there.get();
+        }
+        try (var lease = keys.current()) {
+            return lease.keys().metadata();
+        }
     }
 
     private long removeFiles(Predicate<String> filter) throws IOException {
@@ -465,7 +495,7 @@ public final class SecretStore implements AutoCloseable {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED,
                     left.size() + " files in " + layout.name() + " could not be removed (the first: " + left.getFirst()
-                            + "); mend their permissions and clean up again");
+                            + "); fix their permissions and run cleanup again");
         }
         return removed;
     }
@@ -488,7 +518,8 @@ public final class SecretStore implements AutoCloseable {
     public void close() {
         locks.close();
         keys.close();
-        keys.loader().guards().close();
+        guards.close();
         place.close();
+        keys.loader().close();
     }
 }

@@ -1,5 +1,10 @@
 package io.memguard.store;
 
+import io.memguard.os.Posix;
+import io.memguard.os.SmallFile;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.Fingerprint;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
@@ -52,6 +57,25 @@ record StoreLayout(Path directory, Path name) {
 
     Path name(String hex) {
         return directory.resolve(PREFIX + hex + NAME);
+    }
+
+    /** Which content a file has now. */
+    Fingerprint fingerprint(Path file) throws IOException {
+        try {
+            return SmallFile.read(file, SecretStore.MAX_FILE)
+                    .map(EntryCipher::decode)
+                    .map(Fingerprint::of)
+                    .orElse(Fingerprint.ABSENT);
+        } catch (SmallFile.StrangeFileException e) {
+            return Fingerprint.DAMAGED;
+        }
+    }
+
+    /** The same, and durable: the process that put it there may have been killed before it was. */
+    Fingerprint durableFingerprint(Path file) throws IOException {
+        Fingerprint state = fingerprint(file);
+        Posix.syncDirectory(directory);
+        return state;
     }
 
     static boolean isValue(String file) {

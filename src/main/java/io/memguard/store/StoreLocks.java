@@ -4,6 +4,8 @@ import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
@@ -22,11 +24,21 @@ final class StoreLocks implements AutoCloseable {
     /** So many stripes are locked each by itself. */
     private static final int SEPARATE = 32;
 
+    /** The byte behind those of the stripes: held during a key change. */
+    private static final long CHANGE = STRIPES;
+
+    /** How long a key change waits for another one. */
+    private static final long PATIENCE = TimeUnit.SECONDS.toNanos(2);
+
+    private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(20);
+
     private final Path name;
     private final int descriptor;
     private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
-    private boolean closed;
+    private final ReentrantLock change = new ReentrantLock();
+    private volatile boolean closed;
+    private boolean released;
 
     StoreLocks(StoreLayout layout) throws IOException {
         this.name = layout.lockName();
@@ -126,6 +138,62 @@ final class StoreLocks implements AutoCloseable {
         }
     }
 
+    /** A key change. */
+    @FunctionalInterface
+    interface Change {
+        void run() throws IOException;
+    }
+
+    /**
+     * Runs a key change alone among all threads and processes that change keys, while others read and write. The kernel ends
+     * this lock, too, with a process that is killed.
+     *
+     * @param ifFree whether to give up at once where another one has the lock, not after two seconds
+     * @return false where another change went on for that long; nothing was run
+     */
+    boolean changing(boolean ifFree, Change task) throws IOException {
+        long until = System.nanoTime() + (ifFree ? 0 : PATIENCE);
+        if (change.isHeldByCurrentThread() || !acquireChange(until)) {
+            return false;
+        }
+        try {
+            requireOpen();
+            if (!acquireChangeByte(until)) {
+                return false;
+            }
+            try {
+                requirePresent();
+                task.run();
+                return true;
+            } finally {
+                unlock(CHANGE, 1);
+            }
+        } finally {
+            change.unlock();
+        }
+    }
+
+    /** Polls, so that an interrupt does not end it. */
+    private boolean acquireChange(long until) {
+        while (!change.tryLock()) {
+            if (System.nanoTime() - until >= 0) {
+                return false;
+            }
+            LockSupport.parkNanos(PAUSE);
+        }
+        return true;
+    }
+
+    private boolean acquireChangeByte(long until) throws IOException {
+        while (!Posix.lock(descriptor, CHANGE, 1, false)) {
+            if (System.nanoTime() - until >= 0) {
+                return false;
+            }
+            LockSupport.parkNanos(PAUSE);
+        }
+        return true;
+    }
+
     /** Runs if nobody uses the stripe now. */
     void ifFree(int stripe, Task<?> task) throws IOException {
         requireOpen();
@@ -169,14 +237,20 @@ final class StoreLocks implements AutoCloseable {
 
     @Override
     public void close() {
-        store.writeLock().lock(); // Waits for whoever holds a lock, since closing the file would drop it.
+        store.writeLock().lock(); // Waits for every holder of a lock, since closing the file would drop it.
         try {
-            if (!closed) {
-                closed = true;
+            closed = true; // From now on a key change takes no step, and ends.
+        } finally {
+            store.writeLock().unlock();
+        }
+        change.lock();
+        try {
+            if (!released) {
+                released = true;
                 Posix.closeQuietly(descriptor);
             }
         } finally {
-            store.writeLock().unlock();
+            change.unlock();
         }
     }
 

@@ -4,12 +4,23 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.KeyCheck;
+import io.memguard.store.keyring.KeyLoader;
+import io.memguard.store.keyring.Keyring;
+import io.memguard.store.keyring.Metadata;
+import io.memguard.store.keyring.MetadataStore;
+import io.memguard.store.keyring.OwnedKey;
+import io.memguard.store.keyring.Removal;
+import io.memguard.store.rollback.RollbackGuard;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,12 +32,18 @@ import org.jspecify.annotations.Nullable;
 public final class StoreOpener {
     private final StoreDirectory directory;
     private final StoreLayout layout;
+    private final RollbackGuards guards;
+    private final DirectoryKeyringStorage storage;
+    private final MetadataStore metadata;
     private final KeyLoader loader;
 
-    private StoreOpener(StoreDirectory directory, KeyProvider provider, RollbackGuards guards) {
+    private StoreOpener(StoreDirectory directory, KeyProvider provider, RollbackGuards guards) throws IOException {
         this.directory = directory;
         this.layout = directory.layout();
-        this.loader = new KeyLoader(layout, provider, guards);
+        this.guards = guards;
+        this.storage = new DirectoryKeyringStorage(layout);
+        this.metadata = new MetadataStore(storage, guards);
+        this.loader = new KeyLoader(metadata, provider);
     }
 
     /** What the metadata in a directory says; nothing where there is none. */
@@ -136,13 +153,54 @@ public final class StoreOpener {
     }
 
     private Optional<SecretStore> openExisting(Path parent, OpenMode mode) throws IOException {
-        Optional<Metadata> metadata = loader.metadata();
-        if (metadata.isEmpty()) {
+        Optional<Metadata> there = metadata.read();
+        if (there.isEmpty()) {
             requireNoData();
             return Optional.empty();
         }
+        if (there.get().removing()) {
+            storage.use(Generations.open(layout.generations()));
+            try (var locks = new StoreLocks(layout)) {
+                locks.lockedWhole(() -> {
+                    finishRemoval();
+                    return true;
+                });
+            }
+            return Optional.empty();
+        }
         requireMayExist(parent, mode);
-        return Optional.of(open(metadata.get()));
+        return Optional.of(open(there.get()));
+    }
+
+    /**
+     * A process was killed while it removed the store. The seal proves that it was told to: without a key that opens it,
+     * nothing but the metadata is removed, and that only where there is no value.
+     */
+    private void finishRemoval() throws IOException {
+        Optional<Metadata> there = metadata.read().filter(Metadata::removing);
+        if (there.isEmpty()) {
+            return;
+        }
+        requireNoData();
+        var removal = new Removal(loader);
+        Keyring keys;
+        try {
+            keys = loader.load(there.get(), null);
+        } catch (MemGuardException e) {
+            if (e.code() != ErrorCode.KEY_INVALID) {
+                throw e;
+            }
+            removal.finish(there.get(), e);
+            return;
+        }
+        try {
+            RollbackGuard guard = guards.of(there.get());
+            removal.run(keys, guard)
+                    .forEach(key -> log().log(System.Logger.Level.WARNING, "a removed store''s key stays: {0}", key));
+            guard.forgetAll();
+        } finally {
+            keys.keys().forEach(StoreKey::close);
+        }
     }
 
     private static void requireMayExist(Path parent, OpenMode mode) {
@@ -151,16 +209,15 @@ public final class StoreOpener {
         }
     }
 
-    /** A store that was just made. */
-    private record Made(Metadata metadata, StoreKey key) {}
-
     private SecretStore createOrOpen(Path parent, OpenMode mode) throws IOException {
-        Optional<Made> made;
+        Optional<Keyring> made;
+        storage.use(Generations.open(layout.generations()));
         // Two at once: the second one finds the first one's store.
         try (var locks = new StoreLocks(layout)) {
             made = locks.lockedWhole(() -> {
-                if (loader.metadata().isPresent()) {
-                    return Optional.<Made>empty();
+                finishRemoval();
+                if (metadata.read().isPresent()) {
+                    return Optional.<Keyring>empty();
                 }
                 requireNoData();
                 return Optional.of(make());
@@ -170,14 +227,14 @@ public final class StoreOpener {
         }
         if (made.isEmpty()) {
             requireMayExist(parent, mode);
-            return open(loader.metadata().orElseThrow(() -> removed()));
+            return open(metadata.read().orElseThrow(() -> removed()));
         }
         var store = openMade(made.get());
         countFromTheBeginning(store);
         return store;
     }
 
-    /** A wish, too: whoever asks for the totals counts then. */
+    /** Best effort, too: a caller that asks for the totals counts then. */
     private static void countFromTheBeginning(SecretStore store) {
         try {
             store.totals();
@@ -186,97 +243,97 @@ public final class StoreOpener {
         }
     }
 
-    private Made make() throws IOException {
+    private Keyring make() throws IOException {
         NativeLibraries.require();
         String storeId = HexFormat.of().formatHex(Sodium.random(16));
-        StoreContext context = loader.context(storeId);
-        loader.guards().requireReachable(storeId);
-        var provider = loader.provider();
-        var made = provider.create(context);
+        StoreContext context = loader.context(storeId).withNonce(HexFormat.of().formatHex(Sodium.random(8)));
+        guards.requireReachable(storeId);
+        var made = loader.create(context);
         try {
-            var seal = new FileSeal(made.key(), storeId);
-            var guards = loader.guards();
-            var metadata =
-                    Metadata.of(storeId, made.record(), Checks.ofKey(seal)).withRecords(guards.areGiven());
-            return new Made(Checks.write(seal, metadata, layout, guards.of(metadata)), made.key());
+            var key = new OwnedKey(made.record(), storage.identity());
+            var first = Metadata.of(storeId, key, KeyCheck.of(new EntryCipher(made.key(), storeId)))
+                    .withRecords(guards.areGiven());
+            Metadata written = metadata.create(first, made.key(), guards.of(first));
+            return new Keyring(written, new Keyring.OpenKey(made.key(), true), null);
         } catch (Throwable failure) {
             made.key().close();
-            unmakeRecorded(storeId, failure);
-            provider.erase(context, made.record());
+            unmake(context, made.record(), failure);
             throw failure;
         }
     }
 
-    /** The token may fail when the metadata are in place: they must not stay behind without their key, nor records of them. */
-    private void unmakeRecorded(String storeId, Throwable failure) {
-        if (loader.guards().areGiven()) {
-            try {
-                Files.deleteIfExists(layout.metadata());
-                loader.guards().beginning(storeId).forgetAll();
-            } catch (IOException e) {
-                failure.addSuppressed(e);
+    /** The disk or the token may fail when the metadata is in place: it never stays without its key, nor records of it. */
+    private void unmake(StoreContext context, KeyRecord record, Throwable failure) {
+        try {
+            metadata.remove();
+            if (guards.areGiven()) {
+                guards.beginning(context.storeId()).forgetAll();
             }
+            loader.erase(context, record);
+        } catch (IOException | MemGuardException e) {
+            failure.addSuppressed(e); // Metadata that is in place keeps its key.
         }
     }
 
-    private SecretStore open(Metadata metadata) throws IOException {
-        var generations = Generations.open(layout.generations());
-        long epoch = generations.ofStore(); // Before the keys: whoever changes them raises it afterwards.
-        return assemble(generations, loader.load(metadata, epoch, null));
-    }
-
-    private SecretStore openMade(Made made) throws IOException {
+    private SecretStore open(Metadata there) throws IOException {
+        Keyring keys = loader.load(there, null);
         try {
             var generations = Generations.open(layout.generations());
-            return assemble(generations, new Keyring(made.metadata(), generations.ofStore(), made.key(), null));
-        } catch (Throwable failure) {
-            made.key().close();
-            throw failure;
-        }
-    }
-
-    /** Takes the keys over: they are closed with the store, or here where something fails. */
-    private SecretStore assemble(Generations generations, Keyring keys) throws IOException {
-        try {
-            var locks = new StoreLocks(layout);
-            try {
-                var totals = StoreTotals.open(layout.totals(), locks);
-                var store = new SecretStore(directory, loader, keys, locks, generations, totals);
-                requireStill(keys.metadata());
-                if (keys.metadata().old().isPresent()) {
-                    forgetOld(store);
-                }
-                if (!totals.isClear()) {
-                    totals.setClear(true); // Before looking: a writer may be killed meanwhile.
-                    clearTemporaries(locks);
-                }
-                return store;
-            } catch (Throwable failure) {
-                locks.close();
-                throw failure;
-            }
+            storage.use(generations);
+            return assemble(generations, keys);
         } catch (Throwable failure) {
             keys.keys().forEach(StoreKey::close);
             throw failure;
         }
     }
 
-    /** A wish, not a condition: the old key opens nothing any more. */
-    private static void forgetOld(SecretStore store) {
+    private SecretStore openMade(Keyring made) throws IOException {
         try {
-            store.rotation().forgetOld();
-        } catch (IOException | MemGuardException e) {
-            log().log(
-                            System.Logger.Level.WARNING,
-                            "the key before the present one is not removed yet: {0}",
-                            e.getMessage());
+            var generations = Generations.open(layout.generations());
+            storage.use(generations);
+            return assemble(generations, made);
+        } catch (Throwable failure) {
+            made.keys().forEach(StoreKey::close);
+            throw failure;
         }
     }
 
-    /** Somebody may have removed the store while its key was opened; the epoch is read already. */
-    private void requireStill(Metadata metadata) throws IOException {
-        boolean same = loader.metadata()
-                .filter(now -> now.storeId().equals(metadata.storeId()))
+    private SecretStore assemble(Generations generations, Keyring keys) throws IOException {
+        var locks = new StoreLocks(layout);
+        try {
+            var totals = StoreTotals.open(layout.totals(), locks);
+            var store = new SecretStore(directory, loader, keys, guards, locks, generations, totals);
+            requireStill(keys.metadata());
+            if (!keys.metadata().old().isEmpty()
+                    || !keys.metadata().unfinished().isEmpty()) {
+                destroyOld(store);
+            }
+            if (!totals.isClear()) {
+                totals.setClear(true); // Before looking: a writer may be killed in the meantime.
+                clearTemporaries(locks);
+            }
+            return store;
+        } catch (Throwable failure) {
+            locks.close();
+            throw failure;
+        }
+    }
+
+    /** Best effort: nothing is under an old key any more. A key change that is under way destroys them itself. */
+    private static void destroyOld(SecretStore store) {
+        try {
+            for (var left : store.keyChange().destroyOwnOld()) {
+                log().log(System.Logger.Level.WARNING, "an old key is not destroyed yet: {0}", left.why());
+            }
+        } catch (IOException | MemGuardException e) {
+            log().log(System.Logger.Level.WARNING, "an old key is not destroyed yet: {0}", e.getMessage());
+        }
+    }
+
+    /** Another process may have removed the store while its key was opened. */
+    private void requireStill(Metadata opened) throws IOException {
+        boolean same = metadata.read()
+                .filter(now -> now.storeId().equals(opened.storeId()))
                 .isPresent();
         if (!same) {
             throw removed();

@@ -3,9 +3,12 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.os.DurableFile;
 import io.memguard.os.DurableGroup;
+import io.memguard.os.SmallFile;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.Fingerprint;
+import io.memguard.store.keyring.Keyring;
+import io.memguard.store.rollback.RollbackGuard;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -25,13 +28,19 @@ final class ValueWriter {
         this.totals = totals;
     }
 
+    /** A last look under the locks. */
+    @FunctionalInterface
+    interface Check {
+        void run() throws IOException;
+    }
+
     /**
      * Writes values of different names, all under their locks.
      *
      * @param before runs under the locks, and may refuse by an exception
      * @throws IOException where nothing was changed, or where it is not known what is durable
      */
-    SecretStore.Written write(FileSeal seal, RollbackGuard guard, List<SecretStore.NewValue> values, Runnable before)
+    SecretStore.Written write(Keyring keys, RollbackGuard guard, List<SecretStore.NewValue> values, Check before)
             throws IOException {
         int[] stripes = values.stream()
                 .mapToInt(value -> value.name().stripe())
@@ -43,7 +52,7 @@ final class ValueWriter {
             return counted(
                     stripes,
                     values.stream().map(SecretStore.NewValue::name).toList(),
-                    () -> replace(seal, guard, values));
+                    () -> replace(keys, guard, values));
         });
     }
 
@@ -52,23 +61,23 @@ final class ValueWriter {
      *
      * @param before as by {@link #write}
      */
-    boolean delete(SecretName name, RollbackGuard guard, Runnable before) throws IOException {
+    boolean delete(SecretName name, RollbackGuard guard, Check before) throws IOException {
         return locks.locked(name.stripe(), () -> {
             before.run();
-            guard.expect(name.hash(), FileState.ABSENT, () -> state(name));
+            guard.expect(name.hash(), Fingerprint.ABSENT, () -> state(name));
             generations.raise(name.stripe());
             boolean found = counted(new int[] {name.stripe()}, List.of(name), () -> {
                 boolean deleted = DurableFile.delete(layout.value(name.hex()));
                 DurableFile.delete(layout.name(name.hex()));
                 return deleted;
             });
-            guard.settle(name.hash(), FileState.ABSENT);
+            guard.settle(name.hash(), Fingerprint.ABSENT);
             return found;
         });
     }
 
-    private FileState state(SecretName name) throws IOException {
-        return FileState.durable(layout, layout.value(name.hex()));
+    private Fingerprint state(SecretName name) throws IOException {
+        return layout.durableFingerprint(layout.value(name.hex()));
     }
 
     /** Counts what a change of these values does to the totals, also where it fails. */
@@ -96,9 +105,9 @@ final class ValueWriter {
                 .toArray();
     }
 
-    private SecretStore.Written replace(FileSeal seal, RollbackGuard guard, List<SecretStore.NewValue> values)
+    private SecretStore.Written replace(Keyring keys, RollbackGuard guard, List<SecretStore.NewValue> values)
             throws IOException {
-        List<DurableGroup.NewFile> files = newNames(seal, values);
+        List<DurableGroup.NewFile> files = newNames(keys, values);
         int names = files.size();
         for (var value : values) {
             files.add(file(layout.value(value.name().hex()), value.name(), value.file()));
@@ -117,17 +126,30 @@ final class ValueWriter {
         }
     }
 
-    private List<DurableGroup.NewFile> newNames(FileSeal seal, List<SecretStore.NewValue> values) {
+    private List<DurableGroup.NewFile> newNames(Keyring keys, List<SecretStore.NewValue> values) throws IOException {
         var files = new ArrayList<DurableGroup.NewFile>();
         for (var value : values) {
             SecretName name = value.name();
             var target = layout.name(name.hex());
-            if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-                byte[] sealed = seal.seal(FileSeal.Purpose.NAME, name.hash(), name.utf8());
-                files.add(file(target, name, FileSeal.encode(sealed)));
+            if (!hasName(keys, name)) {
+                byte[] sealed = keys.writing().seal(EntryCipher.Purpose.NAME, name.hash(), name.utf8());
+                files.add(file(target, name, EntryCipher.encode(sealed)));
             }
         }
         return files;
+    }
+
+    /** A name that is damaged is written again. */
+    private boolean hasName(Keyring keys, SecretName name) throws IOException {
+        try {
+            return SmallFile.read(layout.name(name.hex()), 4 * SecretName.MAX_BYTES)
+                    .map(file -> keys.<Boolean, RuntimeException>open(
+                                    EntryCipher.Purpose.NAME, name.hash(), EntryCipher.decode(file), text -> true)
+                            .authentic())
+                    .orElse(false);
+        } catch (SmallFile.StrangeFileException e) {
+            return false;
+        }
     }
 
     private static DurableGroup.NewFile file(java.nio.file.Path target, SecretName name, byte[] content) {

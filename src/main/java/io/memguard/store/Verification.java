@@ -6,6 +6,10 @@ import io.memguard.SecretBuffer;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.KeyringHolder;
+import io.memguard.store.rollback.RollbackGuard;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -22,13 +26,15 @@ import java.util.TreeSet;
 public final class Verification {
     private final StoreDirectory directory;
     private final StoreLayout layout;
-    private final CurrentKeys keys;
+    private final KeyringHolder keys;
+    private final RollbackGuards guards;
     private final StoreLocks locks;
 
-    Verification(StoreDirectory directory, CurrentKeys keys, StoreLocks locks) {
+    Verification(StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
         this.directory = directory;
         this.layout = directory.layout();
         this.keys = keys;
+        this.guards = guards;
         this.locks = locks;
     }
 
@@ -50,11 +56,14 @@ public final class Verification {
         try (var plaintext = SecretBuffer.allocate(32)) {
             return plaintext.<Boolean, RuntimeException>write(random -> {
                 Sodium.random(random);
-                try (var lease = keys.get()) {
-                    byte[] sealed = lease.keys().writing().seal(FileSeal.Purpose.VALUE, place, random);
+                try (var lease = keys.current()) {
+                    byte[] sealed = lease.keys().writing().seal(EntryCipher.Purpose.VALUE, place, random);
                     var opened = lease.keys()
                             .<Boolean, RuntimeException>open(
-                                    FileSeal.Purpose.VALUE, place, sealed, text -> GuardedMemory.equal(text, random));
+                                    EntryCipher.Purpose.VALUE,
+                                    place,
+                                    sealed,
+                                    text -> GuardedMemory.equal(text, random));
                     return Boolean.TRUE.equals(opened.result());
                 }
             });
@@ -83,8 +92,8 @@ public final class Verification {
     /** By its records: of the files that were there, and of those that should be. */
     private List<String> rolledBack(List<String> files) throws IOException {
         var wrong = new ArrayList<String>();
-        try (var lease = keys.get()) {
-            RollbackGuard guard = keys.guard(lease.keys());
+        try (var lease = keys.current()) {
+            RollbackGuard guard = guards.of(lease.keys().metadata());
             if (guard.isOn()) {
                 var hashes = new TreeSet<>(guard.hashes());
                 files.stream()
@@ -94,8 +103,8 @@ public final class Verification {
                 for (String hash : hashes) {
                     Path file = layout.value(hash);
                     boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
-                        return guard.right(HexFormat.of().parseHex(hash), () -> FileState.durable(layout, file))
-                                .equals(FileState.of(file));
+                        return guard.right(HexFormat.of().parseHex(hash), () -> layout.durableFingerprint(file))
+                                .equals(layout.fingerprint(file));
                     });
                     if (!right) {
                         wrong.add(String.valueOf(file.getFileName()));
@@ -145,25 +154,22 @@ public final class Verification {
 
     private boolean isAuthentic(String file) throws IOException {
         String hash = StoreLayout.hex(file).orElseThrow();
-        var purpose = StoreLayout.isValue(file) ? FileSeal.Purpose.VALUE : FileSeal.Purpose.NAME;
-        while (true) {
-            try (var tried = keys.known()) {
-                Optional<byte[]> content = locks.locked(
-                        StoreLayout.stripeOfHex(hash),
-                        () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
-                if (content.isEmpty()) {
-                    return true; // Deleted meanwhile.
-                }
-                byte[] sealed = FileSeal.decode(content.get());
-                if (tried.keys()
-                        .<Boolean, RuntimeException>open(purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
-                        .authentic()) {
-                    return true;
-                }
-                if (!keys.isPast(tried.keys())) {
-                    return false;
-                }
+        var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
+        return keys.with(now -> {
+            Optional<byte[]> content = locks.locked(
+                    StoreLayout.stripeOfHex(hash),
+                    () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
+            if (content.isEmpty()) {
+                return true; // Deleted in the meantime.
             }
-        }
+            byte[] sealed = EntryCipher.decode(content.get());
+            boolean authentic = now.<Boolean, RuntimeException>open(
+                            purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
+                    .authentic();
+            if (!authentic) {
+                keys.requireNewest(now);
+            }
+            return authentic;
+        });
     }
 }

@@ -7,7 +7,15 @@ import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
-import io.memguard.store.FileSeal.Purpose;
+import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.EntryCipher.Purpose;
+import io.memguard.store.keyring.KeyCheck;
+import io.memguard.store.keyring.KeyLoader;
+import io.memguard.store.keyring.Metadata;
+import io.memguard.store.keyring.MetadataStore;
+import io.memguard.store.keyring.OwnedKey;
+import io.memguard.store.keyring.Sha256;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -26,7 +34,7 @@ final class FixedStore {
     static final String OLDER = "an older value";
     private static final KeyRecord RECORD = new KeyRecord("fixed", KeyMode.ENVELOPE, Map.of());
 
-    private static final Map<Long, FileSeal> SEALS = new ConcurrentHashMap<>();
+    private static final Map<Long, EntryCipher> SEALS = new ConcurrentHashMap<>();
 
     private final StoreLayout layout;
     private final SecretStore store;
@@ -41,7 +49,7 @@ final class FixedStore {
         Path parent = Files.createTempDirectory("fixed");
         var layout = StoreLayout.in(parent);
         StoreDirectory.create(parent).close();
-        Checks.write(seal(1), metadata(), layout, RollbackGuard.OFF);
+        Files.write(layout.metadata(), KeyCheck.seal(seal(1), metadata()).toBytes());
         var store = StoreOpener.open(parent, OpenMode.EXISTING, new FixedKeys(1));
         for (String name : Set.of(NAME, OTHER)) {
             try (var value = Secrets.text(VALUE)) {
@@ -67,12 +75,17 @@ final class FixedStore {
     }
 
     KeyLoader loader() {
-        return new KeyLoader(layout, new FixedKeys(1), new RollbackGuards(null));
+        try {
+            var storage = new DirectoryKeyringStorage(layout);
+            return new KeyLoader(new MetadataStore(storage, new RollbackGuards(null)), new FixedKeys(1));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
     }
 
     /** Under the key of a number; lives as long as the process. */
-    static FileSeal seal(long number) {
-        return SEALS.computeIfAbsent(number, key -> new FileSeal(key(key), ID));
+    static EntryCipher seal(long number) {
+        return SEALS.computeIfAbsent(number, key -> new EntryCipher(key(key), ID));
     }
 
     private static StoreKey key(long number) {
@@ -82,7 +95,7 @@ final class FixedStore {
     }
 
     static Metadata metadata() {
-        return Metadata.of(ID, RECORD, Checks.ofKey(seal(1)));
+        return Metadata.of(ID, new OwnedKey(RECORD, ""), KeyCheck.of(seal(1)));
     }
 
     /** Writes the seeds anew; for a new version of the format. */
@@ -97,31 +110,31 @@ final class FixedStore {
         write(seeds.resolve("NameFileFuzzer/bad-another-name"), sealed(1, Purpose.NAME, OTHER, OTHER));
         write(seeds.resolve("NameFileFuzzer/bad-a-value"), sealed(1, Purpose.VALUE, NAME, VALUE));
 
-        byte[] check = Checks.ofKey(seal(2));
-        var next = new Metadata.Next(RECORD, check, sealedKey(check));
+        byte[] check = KeyCheck.of(seal(2));
+        var next = new Metadata.Next(new OwnedKey(RECORD, ""), check, sealedKey(check), false);
         var moving = metadata().withNext(next);
         write(seeds.resolve("MetadataFuzzer/good-one-key"), sealed(seal(1), metadata()));
         write(seeds.resolve("MetadataFuzzer/good-next-key"), sealed(seal(1), moving));
-        write(seeds.resolve("MetadataFuzzer/bad-another-key"), sealed(seal(2), moving.arrived()));
+        write(seeds.resolve("MetadataFuzzer/bad-another-key"), sealed(seal(2), moving.promoted()));
         write(seeds.resolve("MetadataFuzzer/bad-no-seal"), metadata().toBytes());
     }
 
     private static byte[] sealed(long number, Purpose purpose, String name, String text) {
-        return FileSeal.encode(seal(number).seal(purpose, SecretName.of(name).hash(), utf8(text)));
+        return EntryCipher.encode(seal(number).seal(purpose, SecretName.of(name).hash(), utf8(text)));
     }
 
-    private static byte[] sealed(FileSeal seal, Metadata metadata) {
+    private static byte[] sealed(EntryCipher seal, Metadata metadata) {
         return resealed(seal, metadata).toBytes();
     }
 
     /** What only somebody with the key can make. */
-    static Metadata resealed(FileSeal seal, Metadata metadata) {
-        byte[] covered = SecretName.sha256(metadata.sealedPart());
+    static Metadata resealed(EntryCipher seal, Metadata metadata) {
+        byte[] covered = Sha256.of(metadata.sealedPart());
         return metadata.withSeal(seal.seal(Purpose.METADATA, covered, utf8("any text")));
     }
 
     private static byte[] sealedKey(byte[] check) {
-        byte[] place = SecretName.sha256(check);
+        byte[] place = Sha256.of(check);
         try (var key = Secrets.random(WrappedKey.KEY_SIZE, 2)) {
             return key.<byte[], RuntimeException>read(raw -> seal(1).seal(Purpose.NEXT_KEY, place, raw));
         }

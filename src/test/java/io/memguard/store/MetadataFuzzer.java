@@ -7,6 +7,8 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.fuzz.Seeds;
 import io.memguard.keys.StoreKey;
+import io.memguard.store.keyring.KeyCheck;
+import io.memguard.store.keyring.Metadata;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Set;
@@ -49,9 +51,17 @@ public final class MetadataFuzzer {
     }
 
     private static void openSealed(Metadata read) {
-        var check = Checks.ofKey(FixedStore.seal(1));
-        var own =
-                new Metadata(FixedStore.ID, read.keys(), check, read.recorded(), read.next(), read.old(), read.seal());
+        var check = KeyCheck.of(FixedStore.seal(1));
+        var own = new Metadata(
+                FixedStore.ID,
+                read.key(),
+                check,
+                read.recorded(),
+                read.next(),
+                read.old(),
+                read.unfinished(),
+                read.removing(),
+                read.seal());
         try {
             open(FixedStore.resealed(FixedStore.seal(1), own));
         } catch (MemGuardException e) {
@@ -60,7 +70,7 @@ public final class MetadataFuzzer {
     }
 
     private static void open(Metadata metadata) {
-        STORE.loader().loadOnce(metadata, 0, null).keys().forEach(StoreKey::close);
+        STORE.loader().loadOnce(metadata, null).keys().forEach(StoreKey::close);
     }
 
     private static void requireExpected(MemGuardException e) {

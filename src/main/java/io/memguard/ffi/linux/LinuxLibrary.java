@@ -2516,5 +2516,14 @@ public class LinuxLibrary extends LinuxLibrary$shared {
     public static int STATX_BASIC_STATS() {
         return STATX_BASIC_STATS;
     }
+    private static final int STATX_BTIME = (int)2048L;
+    /**
+     * {@snippet lang=c :
+     * #define STATX_BTIME 2048
+     * }
+     */
+    public static int STATX_BTIME() {
+        return STATX_BTIME;
+    }
 }
 

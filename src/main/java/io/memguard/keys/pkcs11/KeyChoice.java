@@ -3,6 +3,7 @@ package io.memguard.keys.pkcs11;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyMode;
+import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreContext;
 import io.memguard.memory.Sodium;
 import java.nio.charset.StandardCharsets;
@@ -14,11 +15,11 @@ import org.jspecify.annotations.Nullable;
 
 /** The key of a new store: the one that the token has by that label, or one that it makes now. */
 final class KeyChoice {
-    /** How the id of a key begins that this library made for one store: "memguard" in ASCII. */
+    /** How the id of a key begins that this library made for one store: "memguard" in ASCII; its nonce follows. */
     private static final String OWN_ID = HexFormat.of().formatHex("memguard".getBytes(StandardCharsets.US_ASCII));
 
-    /** So many random bytes end the id of a key that a store goes over to. */
-    private static final int SUFFIX = 4;
+    /** Digits of the nonce that a label ends with. */
+    private static final int LABEL_DIGITS = 8;
 
     /** Two stores made at once in a process must not make two keys of one label. */
     private static final ReentrantLock MAKING = new ReentrantLock();
@@ -48,46 +49,54 @@ final class KeyChoice {
     Chosen choose(StoreContext store) {
         MAKING.lock();
         try {
+            String nonce = store.nonce().isEmpty() ? HexFormat.of().formatHex(Sodium.random(8)) : store.nonce();
+            String own = OWN_ID + nonce;
+            String another = label + "-" + nonce.substring(0, LABEL_DIGITS);
+            if (store.inUse().stream().anyMatch(this::isRotated)) {
+                return make(
+                        another, own); // The store's present key keeps its label until nothing is under it any more.
+            }
+            if (!new TokenKey(token, label, null).exists()) {
+                return make(label, id != null ? id : own);
+            }
             var present = new TokenKey(token, label, id);
-            if (!present.exists()) {
-                // A key whose record was never written can be told from one that is in use by its id alone.
-                return make(store, label, store.existing() && id == null ? random() : "");
+            if (store.existing() && (!present.exists() || isOwn(present.id()))) {
+                return make(another, own); // Another store's, a copy's of this one: they keep theirs.
             }
-            if (store.existing() && present.id().startsWith(ownId(store))) {
-                // The store's own key keeps its label until no file is under it any more.
-                String suffix = random();
-                return make(store, label + "-" + suffix, suffix);
-            }
-            return use(present);
+            return present.exists() ? use(present) : make(label, java.util.Objects.requireNonNull(id));
         } finally {
             MAKING.unlock();
         }
     }
 
-    private static String random() {
-        return HexFormat.of().formatHex(Sodium.random(SUFFIX));
+    /** Whether this is the key that the next one comes after, and that was made by this library, in this token. */
+    private boolean isRotated(KeyRecord inUse) {
+        if (!inUse.provider().equals(Pkcs11Keys.TYPE)) {
+            return false;
+        }
+        var known = new TokenRecord(inUse);
+        return known.isMade()
+                && known.isIn(token.info())
+                && (known.label().equals(label) || known.label().startsWith(label + "-"));
     }
 
-    /** Deletes the keys that were made for an existing store, but are not among these ids. */
-    static void destroyUnrecorded(Token token, StoreContext store, Set<String> recorded) {
+    /** Whether this library made a key of this id for one store, and destroys it with that store. */
+    static boolean isOwn(String id) {
+        return id.startsWith(OWN_ID);
+    }
+
+    /** Destroys the key that carries a nonce, unless it is recorded by now. */
+    static void destroyUnrecorded(Token token, String nonce, Set<String> recorded) {
         MAKING.lock();
         try {
-            int length = ownId(store).length() + 2 * SUFFIX;
-            TokenKey.destroyAll(
-                    token,
-                    found -> found.length() == length && found.startsWith(ownId(store)) && !recorded.contains(found));
+            TokenKey.destroyAll(token, found -> found.equals(OWN_ID + nonce) && !recorded.contains(found));
         } finally {
             MAKING.unlock();
         }
     }
 
-    private static String ownId(StoreContext store) {
-        return OWN_ID + store.storeId().substring(0, 16);
-    }
-
-    private Chosen make(StoreContext store, String name, String suffix) {
+    private Chosen make(String name, String made) {
         KeyMode mode = makeable();
-        String made = (id != null ? id : ownId(store)) + suffix;
         TokenKey.generate(token, mode, name, made);
         var key = new TokenKey(token, name, made);
         try {
@@ -129,10 +138,10 @@ final class KeyChoice {
 
     private Chosen use(TokenKey present) {
         String found = present.id();
-        if (found.startsWith(OWN_ID) && id == null) {
+        if (isOwn(found)) {
             throw Ckr.keyInvalid(
-                    "the key '" + label + "' in " + token + " was made for another store; choose another object=, or"
-                            + " share it on purpose by id=%" + found.replaceAll("..(?!$)", "$0%"),
+                    "the key '" + label + "' in " + token + " was made for another store, which destroys it one day;"
+                            + " choose another object= (to share a key, make one with the token's own tools)",
                     null);
         }
         var key = new TokenKey(token, label, found);

@@ -222,14 +222,56 @@ public final class Pkcs11Keys implements KeyProvider {
         }
     }
 
-    /** Deletes the key from the token, if this library made it for this store; others' keys stay. */
+    /** Whether the token of the URI is the recorded one, and has a key of that label and id. */
+    @Override
+    public boolean has(StoreContext store, KeyRecord record) {
+        if (!opens(record.provider())) {
+            return false;
+        }
+        var known = new TokenRecord(record);
+        try (var token = Token.connect(uri, pin)) {
+            return known.isIn(token.info()) && new TokenKey(token, known.label(), known.id()).exists();
+        } catch (CkException | MemGuardException e) {
+            return false;
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Destroys only what this library has made for this very store, with an id of its own. Other tools' keys stay, and keys
+     * whose id was the caller's choice ({@code id=}): another store may share them.
+     */
     @Override
     public void erase(StoreContext store, KeyRecord record) {
         var known = new TokenRecord(record);
-        if (!known.isMade()) {
+        if (!known.isMade() || !KeyChoice.isOwn(known.id())) {
+            if (known.isMade()) {
+                System.getLogger(Pkcs11Keys.class.getName())
+                        .log(
+                                System.Logger.Level.INFO,
+                                "the key ''{0}'' stays in the token ''{1}'', since its id was chosen and other stores may use it",
+                                known.label(),
+                                known.token());
+            }
             return; // Without the wrapped key in store.meta, or the files, nothing is left to open with it.
         }
+        boolean needed = store.inUse().stream()
+                .filter(other -> opens(other.provider()))
+                .anyMatch(other -> known.isSameKey(new TokenRecord(other)));
+        if (needed) {
+            return;
+        }
+        if (!store.owner()) {
+            throw new MemGuardException(
+                    ErrorCode.CLEANUP_FAILED,
+                    "it stays in the token, since this folder was copied or moved and the other one may need it");
+        }
         try (var token = Token.connect(uri, pin)) {
+            if (!known.isIn(token.info())) {
+                throw new MemGuardException(
+                        ErrorCode.CLEANUP_FAILED, token + " was given, which is not the token that has it");
+            }
             new TokenKey(token, known.label(), known.id()).destroy();
         } catch (CkException e) {
             throw cleanupFailed(Ckr.failure("the key could not be deleted from the token", e));
@@ -238,23 +280,54 @@ public final class Pkcs11Keys implements KeyProvider {
         }
     }
 
-    /** Never the keys of other stores or of other tools: told by the id, which has the store's in it. */
+    @Override
+    public boolean isGone(StoreContext store, KeyRecord record) {
+        if (!opens(record.provider())) {
+            return false;
+        }
+        var known = new TokenRecord(record);
+        try (var token = Token.connect(uri, pin)) {
+            return known.isIn(token.info()) && !new TokenKey(token, known.label(), known.id()).exists();
+        } catch (CkException | MemGuardException e) {
+            return false;
+        }
+    }
+
+    @Override
+    public String place(StoreContext store) {
+        try (var token = Token.connect(uri, pin)) {
+            return TokenRecord.place(token.info());
+        } catch (CkException e) {
+            throw Ckr.failure("the token can't be reached", e);
+        }
+    }
+
+    /** By the nonce, which no other key has. */
     @Override
     public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        if (store.nonce().isEmpty() || !store.owner()) {
+            return;
+        }
         var ids = recorded.stream()
                 .filter(record -> record.provider().equals(TYPE))
                 .map(record -> new TokenRecord(record).id())
                 .collect(Collectors.toSet());
         try (var token = Token.connect(uri, pin)) {
-            KeyChoice.destroyUnrecorded(token, store, ids);
+            if (!store.place().isEmpty() && !store.place().equals(TokenRecord.place(token.info()))) {
+                throw new MemGuardException(
+                        ErrorCode.CLEANUP_FAILED, "it may have been made in another token than " + token);
+            }
+            KeyChoice.destroyUnrecorded(token, store.nonce(), ids);
         } catch (CkException e) {
-            throw Ckr.failure("what a killed change of the key has left can't be removed from the token", e);
+            throw cleanupFailed(Ckr.failure("what a killed key change has left can't be removed from the token", e));
         }
     }
 
     private static MemGuardException cleanupFailed(MemGuardException e) {
-        return new MemGuardException(
-                ErrorCode.CLEANUP_FAILED, "the key could not be deleted from the token: " + e.getMessage(), e);
+        return e.code() == ErrorCode.CLEANUP_FAILED
+                ? e
+                : new MemGuardException(
+                        ErrorCode.CLEANUP_FAILED, "the key could not be deleted from the token: " + e.getMessage(), e);
     }
 
     /**

@@ -4,6 +4,8 @@ import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyRecord;
 import io.memguard.keys.WrappedKey;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
@@ -30,8 +32,8 @@ final class TokenRecord {
     /** @param made whether this library made the key for the store, so that the key ends with it */
     static Map<String, String> parameters(TokenInfo token, String label, String id, boolean made) {
         return new HashMap<>(Map.of(
-                TOKEN, token.label().replaceAll("[^\\x20-\\x7e]", "?"),
-                SERIAL, token.serial().replaceAll("[^\\x20-\\x7e]", "?"),
+                TOKEN, printable(token.label()),
+                SERIAL, printable(token.serial()),
                 LABEL,
                         HexFormat.of()
                                 .formatHex(label.getBytes(StandardCharsets.UTF_8)), // Any UTF-8; records are ASCII.
@@ -64,6 +66,37 @@ final class TokenRecord {
     /** The CKA_ID in hexadecimal; empty where the key has none. */
     String id() {
         return HexFormat.of().formatHex(bytes(ID));
+    }
+
+    /** Whether the key is in this token, by label and serial number. */
+    boolean isIn(TokenInfo token) {
+        return printable(token.label()).equals(record.parameters().get(TOKEN))
+                && printable(token.serial()).equals(record.parameters().get(SERIAL));
+    }
+
+    /** A token in 32 digits, by its label and serial number. */
+    static String place(TokenInfo token) {
+        String text = printable(token.label()) + "\n" + printable(token.serial());
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.US_ASCII));
+            return HexFormat.of().formatHex(digest, 0, 16);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e); // Every Java platform has it.
+        }
+    }
+
+    /** Whether both name one key. */
+    boolean isSameKey(TokenRecord other) {
+        return label().equals(other.label())
+                && id().equals(other.id())
+                && record.parameters()
+                        .getOrDefault(SERIAL, "")
+                        .equals(other.record.parameters().get(SERIAL))
+                && token().equals(other.token());
+    }
+
+    private static String printable(String text) {
+        return text.replaceAll("[^\\x20-\\x7e]", "?");
     }
 
     boolean isMade() {

@@ -16,6 +16,7 @@ import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
 import io.memguard.os.UserFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -46,6 +47,10 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String SALT = "argon2id-salt";
     private static final String CHECK = "passphrase-check";
     private static final String SUFFIX = "container-suffix";
+    private static final String DIGEST = "container-sha256";
+    private static final String PLACE = "container-place";
+    private static final String IN_FOLDER = "folder";
+    private static final String ELSEWHERE = "elsewhere";
     private static final String SUFFIX_PATTERN = "-[0-9a-f]{8}";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
@@ -87,13 +92,15 @@ public final class SoftwareKeys implements KeyProvider {
     @Override
     public NewKey create(StoreContext store) {
         // A store that has a key keeps its container until no file is under that key any more.
-        String suffix = store.existing() ? "-" + HexFormat.of().formatHex(Sodium.random(4)) : "";
+        String suffix = store.existing() ? suffixOf(store) : "";
         Path file = containerOf(store, suffix);
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-            if (container != null || Files.exists(aside(file), LinkOption.NOFOLLOW_LINKS)) {
+            if (container != null) {
                 throw exists(file);
             }
-            // In a folder without data and metadata: left by somebody who was killed while he made or removed a store.
+            // In a folder without data and metadata: left by a process that was killed while it made or removed a
+            // store, or
+            // the key of data that were moved away. It is kept.
             putAside(file);
         }
         byte[] salt = Sodium.random(MasterKey.SALT_SIZE);
@@ -101,7 +108,8 @@ public final class SoftwareKeys implements KeyProvider {
                 var master = master(salt, cost, store);
                 var kek = master.kek();
                 var password = master.containerPassword()) {
-            DurableFile.create(file, Container.write(WrappedKey.wrap(kek, store, key), password));
+            byte[] content = Container.write(WrappedKey.wrap(kek, store, key), password);
+            DurableFile.create(file, content);
             var parameters = new HashMap<>(Map.of(
                     Argon2Cost.OPERATIONS,
                     Long.toString(cost.operations()),
@@ -110,7 +118,11 @@ public final class SoftwareKeys implements KeyProvider {
                     SALT,
                     HexFormat.of().formatHex(salt),
                     CHECK,
-                    HexFormat.of().formatHex(master.check())));
+                    HexFormat.of().formatHex(master.check()),
+                    DIGEST,
+                    digest(content),
+                    PLACE,
+                    container == null ? IN_FOLDER : ELSEWHERE));
             if (!suffix.isEmpty()) {
                 parameters.put(SUFFIX, suffix);
             }
@@ -163,24 +175,99 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
+    /** By the container's digest, where it has one; without the passphrase. */
+    @Override
+    public boolean has(StoreContext store, KeyRecord record) {
+        String digest = record.parameters().get(DIGEST);
+        Path file = containerOf(store, suffix(record));
+        return opens(record.provider()) && Files.exists(file) && (digest == null || digest.equals(digest(read(file))));
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>A container in the store's folder is this folder's own. One elsewhere is deleted only if its content is the one that
+     * was recorded, and never by a copy of the store.
+     */
     @Override
     public void erase(StoreContext store, KeyRecord record) {
+        if (store.inUse().stream().anyMatch(other -> isSame(other, record))) {
+            return;
+        }
+        String place = record.parameters().getOrDefault(PLACE, container == null ? IN_FOLDER : ELSEWHERE);
+        if (place.equals(IN_FOLDER)) {
+            delete(store.files().resolve(DEFAULT_CONTAINER + suffix(record)));
+        } else {
+            eraseElsewhere(store, record);
+        }
+    }
+
+    private void eraseElsewhere(StoreContext store, KeyRecord record) {
+        if (container == null) {
+            throw left("the store's old keystore container is outside of its folder: say where (--keys software:FILE)");
+        }
         Path file = containerOf(store, suffix(record));
+        String digest = record.parameters().get(DIGEST);
+        if (!store.owner() || digest == null) {
+            throw left("the old keystore container " + file + " may be needed by a copy of this store"
+                    + (digest == null ? " (an earlier version made it)" : "") + "; delete it if it is not");
+        }
+        if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw left("the old keystore container is not at " + file + "; make it available, or say where it is");
+        }
+        if (!digest.equals(digest(read(file)))) {
+            throw left(file + " is not the old keystore container of this store, but another file; it stays");
+        }
+        delete(file);
+    }
+
+    private static boolean isSame(KeyRecord one, KeyRecord other) {
+        return one.provider().equals(other.provider())
+                && one.parameters().get(SALT) != null
+                && one.parameters().get(SALT).equals(other.parameters().get(SALT));
+    }
+
+    private static MemGuardException left(String what) {
+        return new MemGuardException(ErrorCode.CLEANUP_FAILED, what);
+    }
+
+    private static void delete(Path file) {
         try {
             DurableFile.delete(file);
-            if (container == null) {
-                DurableFile.delete(aside(file));
-            }
         } catch (IOException e) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED, "the keystore container " + file + " could not be deleted; delete it", e);
         }
     }
 
-    /** Containers in the store's own folder only. */
+    @Override
+    public boolean isGone(StoreContext store, KeyRecord record) {
+        boolean inFolder = record.parameters().getOrDefault(PLACE, "").equals(IN_FOLDER);
+        return opens(record.provider())
+                && inFolder
+                && Files.notExists(
+                        store.files().resolve(DEFAULT_CONTAINER + suffix(record)), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    @Override
+    public String place(StoreContext store) {
+        return container == null
+                ? IN_FOLDER
+                : digest(container.toString().getBytes(StandardCharsets.UTF_8)).substring(0, 32);
+    }
+
+    /** In the store's own folder all that nothing names; elsewhere only the one that carries the nonce. */
     @Override
     public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        if (!store.nonce().isEmpty()
+                && !store.place().isEmpty()
+                && !store.place().equals(place(store))) {
+            throw left("a keystore container may have been made in another place than the one that was given");
+        }
         if (container != null) {
+            if (!store.nonce().isEmpty() && store.owner()) {
+                delete(containerOf(store, suffixOf(store)));
+            }
             return;
         }
         var kept = recorded.stream()
@@ -197,8 +284,24 @@ public final class SoftwareKeys implements KeyProvider {
         } catch (IOException e) {
             throw new MemGuardException(
                     ErrorCode.STORE_FAILED,
-                    "a keystore container that a killed change of the key has left can't be deleted: " + e.getMessage(),
+                    "a keystore container that a killed key change has left can't be deleted: " + e.getMessage(),
                     e);
+        }
+    }
+
+    /** The container of a key that carries the store's nonce. */
+    private static String suffixOf(StoreContext store) {
+        return "-"
+                + (store.nonce().isEmpty()
+                        ? HexFormat.of().formatHex(Sodium.random(4))
+                        : store.nonce().substring(0, 8));
+    }
+
+    private static String digest(byte[] content) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
+        } catch (java.security.NoSuchAlgorithmException e) {
+            throw new AssertionError(e); // Every Java platform has it.
         }
     }
 
@@ -213,8 +316,13 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
+    /** Another name each time: what was put aside before may be the only key of something. */
     private static Path aside(Path file) {
-        return file.resolveSibling(DEFAULT_CONTAINER + ".old");
+        Path first = file.resolveSibling(DEFAULT_CONTAINER + ".old");
+        return Files.exists(first, LinkOption.NOFOLLOW_LINKS)
+                ? file.resolveSibling(
+                        DEFAULT_CONTAINER + ".old-" + HexFormat.of().formatHex(Sodium.random(4)))
+                : first;
     }
 
     /** Wipes the passphrase where its source has kept it. */

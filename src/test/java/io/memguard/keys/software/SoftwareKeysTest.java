@@ -87,6 +87,9 @@ class SoftwareKeysTest {
         NewKey made = keys("one").create(store);
         made.key().close();
         for (String name : made.record().parameters().keySet()) {
+            if (name.equals("container-sha256") || name.equals("container-place")) {
+                continue; // By which it is destroyed, not opened.
+            }
             for (String value : new String[] {"", "0", "-1", "x", "99999999999999999999", "1099511627776"}) {
                 var changed = new HashMap<>(made.record().parameters());
                 changed.put(name, value);
@@ -134,7 +137,7 @@ class SoftwareKeysTest {
     }
 
     @Test
-    void aContainerLeftInTheStoresFolderIsPutAsideAndErasedWithTheNext() throws IOException {
+    void aContainerLeftInTheStoresFolderIsPutAsideAndNeverErased() throws IOException {
         keys("one").create(store).key().close();
         byte[] kept = Files.readAllBytes(container());
         NewKey made = keys("two").create(store);
@@ -143,7 +146,8 @@ class SoftwareKeysTest {
         Path aside = container().resolveSibling("keystore.bcfks.old");
         assertArrayEquals(kept, Files.readAllBytes(aside));
         keys("two").erase(store, made.record());
-        assertFalse(Files.exists(aside));
+        assertFalse(Files.exists(container()));
+        assertArrayEquals(kept, Files.readAllBytes(aside), "it may be the only key of data that were moved away");
     }
 
     @Test

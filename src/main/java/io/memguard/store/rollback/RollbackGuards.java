@@ -1,15 +1,18 @@
-package io.memguard.store;
+package io.memguard.store.rollback;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.TrustedRecords;
+import io.memguard.store.keyring.Fingerprint;
+import io.memguard.store.keyring.Metadata;
+import io.memguard.store.keyring.MetadataGuard;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** The guard that a store's metadata ask for, by the records that its user gave. Owns the records. Thread-safe. */
-final class RollbackGuards implements AutoCloseable {
+public final class RollbackGuards implements MetadataGuard, AutoCloseable {
     private static final int ATTEMPTS = 20;
     private static final long PAUSE = 10_000_000; // ns
 
@@ -17,16 +20,16 @@ final class RollbackGuards implements AutoCloseable {
     private volatile boolean accepting;
     private volatile boolean open;
 
-    RollbackGuards(@Nullable TrustedRecords records) {
+    public RollbackGuards(@Nullable TrustedRecords records) {
         this.records = records;
     }
 
-    boolean areGiven() {
+    public boolean areGiven() {
         return records != null;
     }
 
     /** @throws MemGuardException SECURITY_ERROR where the store keeps records and none are given here */
-    RollbackGuard of(Metadata metadata) {
+    public RollbackGuard of(Metadata metadata) {
         if (!metadata.recorded()) {
             return RollbackGuard.OFF;
         }
@@ -40,28 +43,28 @@ final class RollbackGuards implements AutoCloseable {
     }
 
     /** For a store that begins to keep records. */
-    RollbackGuard beginning(String storeId) {
+    public RollbackGuard beginning(String storeId) {
         return new RollbackGuard(java.util.Objects.requireNonNull(records), storeId);
     }
 
     /** Before anything is made: a token that is away, or can't keep records, says so here. */
-    void requireReachable(String storeId) {
+    public void requireReachable(String storeId) {
         if (records != null) {
             var ignored = beginning(storeId).metadata();
         }
     }
 
     /** From now on a store without records is one whose detection was ended, not one that was put in its place. */
-    void storeIsOpen() {
+    public void storeIsOpen() {
         open = true;
     }
 
     /** From now on the present state is taken as the right one, until {@link #endAcceptance}. */
-    void beginAcceptance() {
+    public void beginAcceptance() {
         accepting = true;
     }
 
-    void endAcceptance() {
+    public void endAcceptance() {
         accepting = false;
     }
 
@@ -70,25 +73,26 @@ final class RollbackGuards implements AutoCloseable {
      *
      * @throws MemGuardException SECURITY_ERROR where they are not the newest, or the token has no record of the store
      */
-    Metadata newest(Metadata read, KeyLoader loader) throws IOException {
+    @Override
+    public Metadata newest(Metadata read, Reader reader) throws IOException {
         RollbackGuard asked = accepting ? RollbackGuard.OFF : of(read);
         if (records == null || accepting) {
             return read;
         }
         Metadata metadata = read;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<FileState> allowed = beginning(metadata.storeId()).metadata();
+            List<Fingerprint> allowed = beginning(metadata.storeId()).metadata();
             if (allowed.isEmpty()) {
                 if (!open || asked.isOn()) {
                     throw unknown(asked);
                 }
                 return metadata;
             }
-            if (allowed.contains(FileState.of(metadata.seal()))) {
+            if (allowed.contains(Fingerprint.of(metadata.seal()))) {
                 return metadata;
             }
             LockSupport.parkNanos(PAUSE);
-            var now = loader.metadata();
+            var now = reader.read();
             if (now.isEmpty()) {
                 return metadata; // Removed: whoever opens the keys says so.
             }

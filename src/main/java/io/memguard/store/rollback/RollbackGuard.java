@@ -1,8 +1,10 @@
-package io.memguard.store;
+package io.memguard.store.rollback;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.TrustedRecords;
+import io.memguard.store.keyring.Fingerprint;
+import io.memguard.store.keyring.MetadataGuard;
 import java.io.IOException;
 import java.util.HexFormat;
 import java.util.List;
@@ -13,12 +15,12 @@ import org.jspecify.annotations.Nullable;
  * beside the present one first, and it alone when it is durable: so whatever a crash leaves is allowed, and what was
  * acknowledged can't be taken back. To be used under the lock of the file.
  */
-final class RollbackGuard {
+public final class RollbackGuard implements MetadataGuard.Witness {
     /** The id of the metadata's record; no name has this hash. */
     private static final byte[] METADATA = new byte[TrustedRecords.ID_SIZE];
 
     /** Of a store without records: allows everything. */
-    static final RollbackGuard OFF = new RollbackGuard(null, "");
+    public static final RollbackGuard OFF = new RollbackGuard(null, "");
 
     private final @Nullable TrustedRecords records;
     private final String storeId;
@@ -28,7 +30,7 @@ final class RollbackGuard {
         this.storeId = storeId;
     }
 
-    boolean isOn() {
+    public boolean isOn() {
         return records != null;
     }
 
@@ -37,36 +39,36 @@ final class RollbackGuard {
      * bring back what is not allowed any more. Called only where several states are allowed.
      */
     @FunctionalInterface
-    interface Actual {
-        FileState get() throws IOException;
+    public interface Actual {
+        Fingerprint get() throws IOException;
     }
 
     /** Before a change: also the next state is right from now on. */
-    void expect(byte[] id, FileState next, Actual actual) throws IOException {
+    public void expect(byte[] id, Fingerprint next, Actual actual) throws IOException {
         if (records != null) {
             put(id, List.of(present(allowed(id), actual), next));
         }
     }
 
     /** After a change is durable: this state alone is right. */
-    void settle(byte[] id, FileState now) throws IOException {
+    public void settle(byte[] id, Fingerprint now) throws IOException {
         if (records != null) {
             put(id, List.of(now));
         }
     }
 
     /** Whether a state is the right one. */
-    boolean allows(FileState right, FileState actual) {
+    public boolean allows(Fingerprint right, Fingerprint actual) {
         return records == null || right.equals(actual);
     }
 
     /** The one state that is right; whoever was killed while he changed the file has left the one that lies there. */
-    FileState right(byte[] id, Actual actual) throws IOException {
+    public Fingerprint right(byte[] id, Actual actual) throws IOException {
         if (records == null) {
             throw new IllegalStateException("not guarded");
         }
-        List<FileState> allowed = allowed(id);
-        FileState present = present(allowed, actual);
+        List<Fingerprint> allowed = allowed(id);
+        Fingerprint present = present(allowed, actual);
         if (allowed.size() > 1) {
             settleWherePossible(id, present);
         }
@@ -74,7 +76,7 @@ final class RollbackGuard {
     }
 
     /** A wish: a token that has no room must not keep anybody from reading; both states stay allowed so long. */
-    private void settleWherePossible(byte[] id, FileState now) {
+    private void settleWherePossible(byte[] id, Fingerprint now) {
         try {
             settle(id, now);
         } catch (IOException e) {
@@ -83,31 +85,33 @@ final class RollbackGuard {
         }
     }
 
-    private static FileState present(List<FileState> allowed, Actual actual) throws IOException {
+    private static Fingerprint present(List<Fingerprint> allowed, Actual actual) throws IOException {
         if (allowed.size() == 1) {
             return allowed.getFirst();
         }
-        FileState now = actual.get();
+        Fingerprint now = actual.get();
         return allowed.contains(now) ? now : allowed.getFirst(); // One that was put back stays wrong.
     }
 
-    void expectMetadata(FileState next, Actual actual) throws IOException {
-        expect(METADATA, next, actual);
+    @Override
+    public void expectMetadata(Fingerprint next, MetadataGuard.Present present) throws IOException {
+        expect(METADATA, next, present::get);
     }
 
-    void settleMetadata(FileState now) throws IOException {
+    @Override
+    public void settleMetadata(Fingerprint now) throws IOException {
         settle(METADATA, now);
     }
 
     /** What the record of the metadata allows; nothing where there is no record. Errors are those of the token. */
-    List<FileState> metadata() {
+    public List<Fingerprint> metadata() {
         return records == null
                 ? List.of()
-                : records.get(storeId, METADATA).map(FileState::ofBytes).orElse(List.of());
+                : records.get(storeId, METADATA).map(Fingerprint::ofBytes).orElse(List.of());
     }
 
     /** The hashes of all names that have a record. */
-    List<String> hashes() throws IOException {
+    public List<String> hashes() throws IOException {
         var from = records;
         return from == null
                 ? List.of()
@@ -118,20 +122,20 @@ final class RollbackGuard {
     }
 
     /** Removes all records: those of the secrets first, so that a crash leaves a store that is still guarded. */
-    void forgetAll() throws IOException {
+    public void forgetAll() throws IOException {
         forgetSecrets();
         forgetMetadata();
     }
 
     /** Removes the records of the secrets. */
-    void forgetSecrets() throws IOException {
+    public void forgetSecrets() throws IOException {
         for (String hash : hashes()) {
             remove(HexFormat.of().parseHex(hash));
         }
     }
 
     /** Removes the record of the metadata: from now on the token does not know this store. */
-    void forgetMetadata() throws IOException {
+    public void forgetMetadata() throws IOException {
         remove(METADATA);
     }
 
@@ -145,24 +149,24 @@ final class RollbackGuard {
         }
     }
 
-    private List<FileState> allowed(byte[] id) throws IOException {
-        List<FileState> known = known(id);
-        return known.isEmpty() ? List.of(FileState.ABSENT) : known;
+    private List<Fingerprint> allowed(byte[] id) throws IOException {
+        List<Fingerprint> known = known(id);
+        return known.isEmpty() ? List.of(Fingerprint.ABSENT) : known;
     }
 
-    private List<FileState> known(byte[] id) throws IOException {
+    private List<Fingerprint> known(byte[] id) throws IOException {
         var from = java.util.Objects.requireNonNull(records);
-        return during(() -> from.get(storeId, id)).map(FileState::ofBytes).orElse(List.of());
+        return during(() -> from.get(storeId, id)).map(Fingerprint::ofBytes).orElse(List.of());
     }
 
-    private void put(byte[] id, List<FileState> states) throws IOException {
+    private void put(byte[] id, List<Fingerprint> states) throws IOException {
         var to = java.util.Objects.requireNonNull(records);
-        List<FileState> distinct = states.stream().distinct().toList();
+        List<Fingerprint> distinct = states.stream().distinct().toList();
         during(() -> {
-            if (distinct.equals(List.of(FileState.ABSENT))) {
+            if (distinct.equals(List.of(Fingerprint.ABSENT))) {
                 to.remove(storeId, id);
             } else {
-                to.put(storeId, id, FileState.toBytes(distinct));
+                to.put(storeId, id, Fingerprint.toBytes(distinct));
             }
             return true;
         });
@@ -177,7 +181,7 @@ final class RollbackGuard {
         }
     }
 
-    static MemGuardException rolledBack(String what) {
+    public static MemGuardException rolledBack(String what) {
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
                 what

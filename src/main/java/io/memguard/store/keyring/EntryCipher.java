@@ -1,4 +1,4 @@
-package io.memguard.store;
+package io.memguard.store.keyring;
 
 import io.memguard.Borrower;
 import io.memguard.keys.StoreKey;
@@ -13,9 +13,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Seals what goes into files and binds it to its place: format, purpose, store, and name. Ciphertext may be on the heap. */
-final class FileSeal {
+public final class EntryCipher {
     /** What a sealed text is for; the numbers are part of the format. */
-    enum Purpose {
+    public enum Purpose {
         VALUE(1),
         NAME(2),
         KEY_CHECK(3),
@@ -35,13 +35,13 @@ final class FileSeal {
     private final StoreKey key;
     private final byte[] storeId;
 
-    FileSeal(StoreKey key, String storeId) {
+    public EntryCipher(StoreKey key, String storeId) {
         this.key = key;
         this.storeId = HexFormat.of().parseHex(storeId);
     }
 
     /** Seals native plaintext. */
-    byte[] seal(Purpose purpose, byte[] place, MemorySegment plaintext) {
+    public byte[] seal(Purpose purpose, byte[] place, MemorySegment plaintext) {
         try (var arena = Arena.ofConfined()) {
             var sealed = arena.allocate(plaintext.byteSize() + StoreKey.OVERHEAD);
             key.seal(aad(arena, purpose, place), plaintext, sealed);
@@ -50,18 +50,18 @@ final class FileSeal {
     }
 
     /** Seals what is no secret as such: a name, a check. */
-    byte[] seal(Purpose purpose, byte[] place, byte[] plaintext) {
+    public byte[] seal(Purpose purpose, byte[] place, byte[] plaintext) {
         try (var arena = Arena.ofConfined()) {
             return seal(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, plaintext));
         }
     }
 
     /** What a callback made of the opened text; or nothing, where the text is not authentic. */
-    record Opened<R extends @Nullable Object>(
+    public record Opened<R extends @Nullable Object>(
             boolean authentic, @Nullable R result) {}
 
     /** Opens into protected memory that is wiped after the callback. */
-    <R extends @Nullable Object, X extends Throwable> Opened<R> open(
+    public <R extends @Nullable Object, X extends Throwable> Opened<R> open(
             Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
         try (var arena = Arena.ofConfined()) {
             var plaintext = open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed));
@@ -75,7 +75,7 @@ final class FileSeal {
     }
 
     /** Opens native ciphertext into protected memory, which the caller closes; nothing where it is not authentic. */
-    Optional<Scratch> open(Purpose purpose, byte[] place, MemorySegment sealed) {
+    public Optional<Scratch> open(Purpose purpose, byte[] place, MemorySegment sealed) {
         if (sealed.byteSize() < StoreKey.OVERHEAD) {
             return Optional.empty();
         }
@@ -94,12 +94,12 @@ final class FileSeal {
     }
 
     /** A sealed text as it stands in a file. */
-    static byte[] encode(byte[] sealed) {
+    public static byte[] encode(byte[] sealed) {
         return Base64.getEncoder().encode(sealed);
     }
 
     /** What is not Base64 becomes something that never verifies. */
-    static byte[] decode(byte[] file) {
+    public static byte[] decode(byte[] file) {
         try {
             return Base64.getDecoder().decode(file);
         } catch (IllegalArgumentException e) {

@@ -1,8 +1,8 @@
-package io.memguard.store;
+package io.memguard.store.keyring;
 
 import java.io.Serial;
 
-/** The store has gone over to another key since a value was sealed: seal it again. */
+/** The store has switched to another key since a value was encrypted: encrypt it again. */
 public final class KeyChangedException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1;

@@ -1,0 +1,109 @@
+package io.memguard.store.keyring;
+
+import io.memguard.Borrower;
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
+import io.memguard.keys.StoreKey;
+import io.memguard.memory.Scratch;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The open keys of a store by one metadata: one, or two while it switches to another. Immutable.
+ *
+ * @param metadata what it was opened by
+ * @param next the key that takes over, while there is one; null also where it is in a token that this process can't use
+ */
+public record Keyring(
+        Metadata metadata, OpenKey current, @Nullable OpenKey next) {
+    /**
+     * @param byProvider whether the store's provider has opened it by itself; else it came sealed under the key before
+     */
+    public record OpenKey(StoreKey key, boolean byProvider) {}
+
+    /** It is current as long as the shared number of the store is this one. */
+    public long epoch() {
+        return metadata.epoch();
+    }
+
+    /** Under which new text is sealed. */
+    public EntryCipher writing() {
+        if (metadata.next().isEmpty() || metadata.next().get().abandoned()) {
+            return cipher(current);
+        }
+        if (next == null) {
+            throw nextIsElsewhere();
+        }
+        return cipher(next);
+    }
+
+    /** Under which text was sealed before the key change that is under way. */
+    public EntryCipher leaving() {
+        var other = metadata.next().orElseThrow();
+        if (other.abandoned()) {
+            if (next == null) {
+                throw nextIsElsewhere();
+            }
+            return cipher(next);
+        }
+        return cipher(current);
+    }
+
+    /** Opens a text under any of the keys; see {@link EntryCipher#open}. */
+    public <R extends @Nullable Object, X extends Throwable> EntryCipher.Opened<R> open(
+            EntryCipher.Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
+        if (next != null) {
+            var opened = cipher(next).<R, X>open(purpose, place, sealed, use);
+            if (opened.authentic()) {
+                return opened;
+            }
+        }
+        var opened = cipher(current).<R, X>open(purpose, place, sealed, use);
+        if (!opened.authentic()) {
+            requireComplete();
+        }
+        return opened;
+    }
+
+    /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
+    public Optional<Scratch> open(EntryCipher.Purpose purpose, byte[] place, MemorySegment sealed) {
+        if (next != null) {
+            var opened = cipher(next).open(purpose, place, sealed);
+            if (opened.isPresent()) {
+                return opened;
+            }
+        }
+        var opened = cipher(current).open(purpose, place, sealed);
+        if (opened.isEmpty()) {
+            requireComplete();
+        }
+        return opened;
+    }
+
+    /** What is not under the current key may be under the other one. */
+    private void requireComplete() {
+        if (next == null && metadata.next().isPresent()) {
+            throw nextIsElsewhere();
+        }
+    }
+
+    private MemGuardException nextIsElsewhere() {
+        return new MemGuardException(
+                ErrorCode.KEY_INVALID,
+                "this store is switching from " + KeyNames.of(metadata.keys()) + " to "
+                        + KeyNames.of(metadata.next().orElseThrow().key().record())
+                        + ", which this process can't use; open it with both keys"
+                        + " (--keys given twice, KeyProviders.firstOf), or finish the change (memguard rekey)");
+    }
+
+    private EntryCipher cipher(OpenKey key) {
+        return new EntryCipher(key.key(), metadata.storeId());
+    }
+
+    /** All of them. */
+    public List<StoreKey> keys() {
+        return next == null ? List.of(current.key()) : List.of(current.key(), next.key());
+    }
+}

@@ -1,0 +1,12 @@
+package io.memguard.store.keyring;
+
+import io.memguard.keys.KeyRecord;
+
+/**
+ * A key that the metadata names.
+ *
+ * @param record how its provider finds it
+ * @param folder the folder that it was made for, by {@link KeyringStorage#identity}; empty in stores of earlier versions. A
+ *     copy of a store is another folder: it must not destroy what the original still needs
+ */
+public record OwnedKey(KeyRecord record, String folder) {}
