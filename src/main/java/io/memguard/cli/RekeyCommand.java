@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
@@ -16,19 +17,40 @@ import picocli.CommandLine.ParentCommand;
 @Command(
         name = "rekey",
         description = {
-            "Go over to another passphrase, or to a key in another keystore or token, as 'rotate' does. --keys and its",
-            "options say who has the key now."
+            "Switch to another passphrase, or to a key in another keystore or token, as 'rotate' does. --keys and its",
+            "options say what has the key now. Interrupted, the same command continues; --abort gives the change up."
         })
 final class RekeyCommand implements Callable<Integer> {
     @ParentCommand
     private Main main;
 
-    @Option(
-            names = "--to",
-            paramLabel = "KEYS",
-            required = true,
-            description = "Who is to have the key, in the words of --keys.")
-    private String to = "";
+    @ArgGroup(multiplicity = "1")
+    private Goal goal = new Goal();
+
+    /** One of these. */
+    private static final class Goal {
+        @Option(
+                names = "--to",
+                paramLabel = "KEYS",
+                description = "The provider that takes the key over, in the same syntax as --keys.")
+        private @Nullable String to;
+
+        @Option(
+                names = "--abort",
+                description = {
+                    "Give up a change of the key that was interrupted: every value is under the present key",
+                    "again. Needs what opens the present key."
+                })
+        private boolean abort;
+
+        @Option(
+                names = "--forget-old",
+                description = {
+                    "In a store that was copied or moved: no longer name the old keys that another copy of it",
+                    "may need. They stay in their token, or where they are."
+                })
+        private boolean forgetOld;
+    }
 
     @Option(
             names = "--new-passphrase-file",
@@ -47,30 +69,45 @@ final class RekeyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        String to = goal.to;
+        if (to != null) {
+            rekey(to);
+            return 0;
+        }
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            guard.rekey(next(), new ProgressBar());
-        } catch (MemGuardException e) {
-            if (e.code() != ErrorCode.KEY_INVALID || !isDone()) {
-                throw e;
+            if (goal.abort) {
+                guard.abortRekey(new ProgressBar());
+            } else {
+                guard.forgetOldKeys().forEach(key -> System.err.println("memguard: no longer named: " + key));
             }
         }
         return 0;
     }
 
-    private KeyProvider next() {
+    private void rekey(String to) {
+        try (var guard = main.store().open(OpenMode.EXISTING)) {
+            guard.rekey(next(to), new ProgressBar());
+        } catch (MemGuardException e) {
+            if (e.code() != ErrorCode.KEY_INVALID || !isDone(to)) {
+                throw e;
+            }
+        }
+    }
+
+    private KeyProvider next(String to) {
         var passphrase = SecretInput.of(
                 passphraseFile, passphraseDescriptor, null, "--new-passphrase", "MEMGUARD_NEW_PASSPHRASE_FILE");
         var pin = SecretInput.of(pinFile, null, null, "--new-pin", "MEMGUARD_NEW_PIN_FILE");
         return new Keys(passphrase, pin, true).of(List.of(to));
     }
 
-    /** Killed at its very end, it has gone over already; opening with both removes what is left of the old key. */
-    private boolean isDone() {
+    /** Killed at its very end, it has switched already; opening with both destroys what is left of the old key. */
+    private boolean isDone(String to) {
         try {
-            main.store().open(OpenMode.EXISTING, next()).close();
-            var both = KeyProviders.firstOf(next(), main.store().provider(false));
+            main.store().open(OpenMode.EXISTING, next(to)).close();
+            var both = KeyProviders.firstOf(next(to), main.store().provider(false));
             main.store().open(OpenMode.EXISTING, both).close();
-            System.err.println("memguard: the store has gone over to that key already");
+            System.err.println("memguard: the store already uses that key");
             return true;
         } catch (MemGuardException e) {
             return false;

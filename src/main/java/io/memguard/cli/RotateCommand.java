@@ -8,8 +8,8 @@ import picocli.CommandLine.ParentCommand;
 @Command(
         name = "rotate",
         description = {
-            "Go over to a new key: every file is sealed anew, the old key is removed. Others may read and write meanwhile;",
-            "where it was interrupted, run it again."
+            "Switch to a new key of the same provider: every file is encrypted again, the old key is destroyed. Others may",
+            "read and write in the meantime. Interrupted, run it again."
         })
 final class RotateCommand implements Callable<Integer> {
     @ParentCommand

@@ -1,7 +1,9 @@
 package io.memguard.cli;
 
+import io.memguard.MemGuard;
 import io.memguard.OpenMode;
 import io.memguard.Stats;
+import io.memguard.StoreDescription;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
@@ -29,6 +31,9 @@ final class StatsCommand implements Callable<Integer> {
                                     + Json.escapeControls(entry.getValue().toString()) + "\n")
                             .collect(Collectors.joining());
             Output.print(text.getBytes(StandardCharsets.UTF_8));
+            MemGuard.describe(main.store().directory())
+                    .flatMap(StoreDescription::keyChange)
+                    .ifPresent(change -> System.err.println("memguard: " + Json.escapeControls(change)));
             return 0;
         }
     }

@@ -34,6 +34,16 @@ final class StoreChecks {
             }
             findings.add(Finding.ok("store", describe(directory, info.get())));
             findings.add(permissions(directory));
+            info.get()
+                    .change()
+                    .ifPresent(change -> findings.add(Finding.problem("key change", change.what(), change.remedy())));
+            if (!info.get().oldKeys().isEmpty()) {
+                findings.add(Finding.advice(
+                        "old keys",
+                        "not destroyed yet: " + String.join(", ", info.get().oldKeys()),
+                        "open the store once with the providers of both keys (--keys may be given several times); where this"
+                                + " folder is a copy of a store that still needs them: memguard rekey --forget-old"));
+            }
         } catch (MemGuardException e) {
             return List.of(Finding.of(Finding.Level.PROBLEM, "store", e));
         }

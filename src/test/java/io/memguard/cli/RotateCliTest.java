@@ -60,7 +60,7 @@ class RotateCliTest {
         store.done(NOTHING, rekey);
         var repeated = store.run(rekey);
         assertEquals(0, repeated.status(), repeated.error());
-        assertTrue(repeated.error().contains("gone over to that key already"), repeated.error());
+        assertTrue(repeated.error().contains("already uses that key"), repeated.error());
     }
 
     @Test
