@@ -77,7 +77,8 @@ final class RekeyCommand implements Callable<Integer> {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
             if (goal.abort) {
                 guard.abortRekey(new ProgressBar());
-            } else {
+            }
+            if (goal.forgetOld) {
                 guard.forgetOldKeys().forEach(key -> System.err.println("memguard: no longer named: " + key));
             }
         }

@@ -91,11 +91,12 @@ public final class KeyChange {
         continueOrBegin(to, progress);
         files.reencrypt(progress);
         KeyProvider from = steps.provider();
+        boolean same = steps.uses(to);
         steps.promote(to);
         try {
-            destroyOld(from == to ? List.of(to) : List.of(from, to));
+            destroyOld(same ? List.of(to) : List.of(from, to));
         } finally {
-            if (from != to) {
+            if (!same) {
                 from.close();
             }
         }
@@ -108,7 +109,7 @@ public final class KeyChange {
             next = null;
         }
         if (next != null && !steps.adopt(to)) {
-            if (to == steps.provider() || !steps.adopt(steps.provider())) {
+            if (steps.uses(to) || !steps.adopt(steps.provider())) {
                 throw belongsToAnother(next);
             }
             files.reencrypt(progress); // A rotation of this very provider: its end is no other change.
@@ -116,7 +117,7 @@ public final class KeyChange {
             next = null;
         }
         if (next == null) {
-            steps.destroyOld(to == steps.provider() ? List.of(to) : List.of(steps.provider(), to), false);
+            steps.destroyOld(steps.uses(to) ? List.of(to) : List.of(steps.provider(), to), false);
             steps.begin(to);
         }
     }

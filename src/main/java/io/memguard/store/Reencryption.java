@@ -34,6 +34,9 @@ final class Reencryption {
     private final StoreLocks locks;
     private final StoreTotals totals;
 
+    /** Whether the last file was under the key of now: those that a killed change has done are beside each other. */
+    private boolean already;
+
     Reencryption(
             StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks, StoreTotals totals) {
         this.directory = directory;
@@ -149,20 +152,38 @@ final class Reencryption {
         }
     }
 
-    /** The same text under the key of now; empty bytes where it is already, nothing where it opens under neither. */
-    private static Optional<byte[]> anew(Keyring keys, String file, byte[] sealed) {
-        var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
-        byte[] place = id(hash(file));
-        EntryCipher writing = keys.writing();
-        // Most are under the key that the store leaves: a token pays for each try.
-        var left = keys.leaving()
-                .<byte[], RuntimeException>open(purpose, place, sealed, text -> writing.seal(purpose, place, text));
-        if (left.authentic()) {
-            return Optional.ofNullable(left.result());
+    /**
+     * The same text under the key of now; empty bytes where it is already, nothing where it opens under neither. The key that
+     * opened the file before is tried first: a try that fails costs a token three calls.
+     */
+    private Optional<byte[]> anew(Keyring keys, String file, byte[] sealed) {
+        if (already) {
+            return isAlready(keys, file, sealed) ? Optional.of(ALREADY) : fromOther(keys, file, sealed);
         }
-        return writing.<Boolean, RuntimeException>open(purpose, place, sealed, text -> true)
-                        .authentic()
-                ? Optional.of(ALREADY)
-                : Optional.empty();
+        var moved = fromOther(keys, file, sealed);
+        return moved.isPresent() || !isAlready(keys, file, sealed) ? moved : Optional.of(ALREADY);
+    }
+
+    private boolean isAlready(Keyring keys, String file, byte[] sealed) {
+        already = keys.writing()
+                .<Boolean, RuntimeException>open(purpose(file), id(hash(file)), sealed, text -> true)
+                .authentic();
+        return already;
+    }
+
+    private Optional<byte[]> fromOther(Keyring keys, String file, byte[] sealed) {
+        EntryCipher writing = keys.writing();
+        var opened = keys.leaving()
+                .<byte[], RuntimeException>open(
+                        purpose(file),
+                        id(hash(file)),
+                        sealed,
+                        text -> writing.seal(purpose(file), id(hash(file)), text));
+        already = !opened.authentic();
+        return Optional.ofNullable(opened.result());
+    }
+
+    private static EntryCipher.Purpose purpose(String file) {
+        return StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
     }
 }

@@ -35,6 +35,7 @@ public final class KeyLoader implements AutoCloseable {
     }
 
     /** Whether this is the provider of the store. */
+    @SuppressWarnings("ReferenceEquality") // A provider may be equal to one with another passphrase.
     public boolean uses(KeyProvider other) {
         return provider == other;
     }
@@ -180,7 +181,7 @@ public final class KeyLoader implements AutoCloseable {
                     next,
                     open(
                             by,
-                            by == provider ? context.after(named.keys()) : context,
+                            uses(by) ? context.after(named.keys()) : context,
                             next.key().record())));
         } catch (MemGuardException e) {
             if (e.code() != ErrorCode.KEY_INVALID) {

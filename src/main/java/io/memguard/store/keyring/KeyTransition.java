@@ -57,6 +57,11 @@ public final class KeyTransition {
         return loader.provider();
     }
 
+    /** Whether this is the provider of the store. */
+    public boolean uses(KeyProvider other) {
+        return loader.uses(other);
+    }
+
     /** How messages name the key that a change leads to. */
     public String name(Metadata.Next next) {
         return KeyNames.of(next.key().record());
@@ -70,6 +75,8 @@ public final class KeyTransition {
     }
 
     /**
+     * Makes sure that the store is still this provider's.
+     *
      * @throws MemGuardException KEY_INVALID where this store's provider does not open the current key by itself: it was opened
      *     before another process switched to a key of another provider, or to another passphrase
      */
@@ -99,7 +106,7 @@ public final class KeyTransition {
             if (opened.isEmpty()) {
                 return false;
             }
-            set(now.metadata(), now.current(), new OpenKey(opened.get(), to == loader.provider()));
+            set(now.metadata(), now.current(), new OpenKey(opened.get(), loader.uses(to)));
             return true;
         }
     }
@@ -121,8 +128,7 @@ public final class KeyTransition {
         String nonce = HexFormat.of().formatHex(Sodium.random(NONCE));
         StoreContext existing = context(now.metadata()).ofExisting().withNonce(nonce);
         // A rotation makes the key where the present one is.
-        StoreContext context =
-                to == loader.provider() ? existing.after(now.metadata().keys()) : existing;
+        StoreContext context = loader.uses(to) ? existing.after(now.metadata().keys()) : existing;
         String where = loader.call(to, maker -> maker.place(context));
         var intention = new Metadata.Unfinished(to.type(), nonce, storage().identity(), where);
         Metadata journal = publish(now, before -> before.withUnfinished(intention));
@@ -136,7 +142,7 @@ public final class KeyTransition {
                     .<byte[]>read(raw -> current.seal(EntryCipher.Purpose.NEXT_KEY, place, raw))
                     .orElse(new byte[0]);
             var next = new Metadata.Next(new OwnedKey(made.record(), intention.folder()), check, sealedKey, false);
-            var opened = new OpenKey(made.key(), to == loader.provider());
+            var opened = new OpenKey(made.key(), loader.uses(to));
             publish(
                     journal,
                     now.current(),

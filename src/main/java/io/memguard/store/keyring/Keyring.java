@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 public record Keyring(
         Metadata metadata, OpenKey current, @Nullable OpenKey next) {
     /**
+     * A key, and how it was had.
+     *
      * @param byProvider whether the store's provider has opened it by itself; else it came sealed under the key before
      */
     public record OpenKey(StoreKey key, boolean byProvider) {}

@@ -145,7 +145,11 @@ public final class KeyringHolder implements AutoCloseable {
         return now.keys.epoch() != used.epoch();
     }
 
-    /** Without a lock: @throws KeyChangedException where there are other keys than these now */
+    /**
+     * The check for work that holds no lock.
+     *
+     * @throws KeyChangedException where there are other keys than these now
+     */
     public void requireNewest(Keyring used) {
         if (isOutdated(used)) {
             throw new KeyChangedException();
@@ -153,7 +157,7 @@ public final class KeyringHolder implements AutoCloseable {
     }
 
     /**
-     * Under a lock of the store, by which nobody can change the keys.
+     * The check under a lock of the store, by which no process can change the keys.
      *
      * @throws KeyChangedException where the store has other keys than those of this epoch
      */

@@ -148,7 +148,7 @@ final class MetadataText {
                 if (!value.matches("[a-z0-9-]{1,64} " + FOLDER_PATTERN + " (-|[a-z0-9]{1,64})")) {
                     throw damaged(UNFINISHED + "… has no valid value");
                 }
-                String[] words = value.split(" ");
+                String[] words = value.split(" ", -1);
                 all.add(new Metadata.Unfinished(
                         words[0],
                         name.substring(UNFINISHED.length()),

@@ -23,6 +23,8 @@ public final class Removal {
     }
 
     /**
+     * Destroys the keys and removes the metadata.
+     *
      * @param keys of this store, as they were last seen
      * @return the keys that stay, since a copy of this store, or the store that this one is a copy of, may need them
      * @throws MemGuardException CLEANUP_FAILED where one of this folder's own keys can't be destroyed: run it again

@@ -28,7 +28,11 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
         return records != null;
     }
 
-    /** @throws MemGuardException SECURITY_ERROR where the store keeps records and none are given here */
+    /**
+     * What guards a store with this metadata.
+     *
+     * @throws MemGuardException SECURITY_ERROR where the store keeps records and none are given here
+     */
     public RollbackGuard of(Metadata metadata) {
         if (!metadata.recorded()) {
             return RollbackGuard.OFF;
