@@ -43,7 +43,7 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "io.memguard.memory",
                         "io.memguard.os",
-                        "io.memguard.store",
+                        "io.memguard.store..",
                         "io.memguard.keys..",
                         "io.memguard.ffi..")
                 .should()
@@ -62,7 +62,7 @@ class ArchitectureTest {
                 .resideInAnyPackage("io.memguard.memory", "io.memguard.os", "io.memguard.ffi..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.memguard.store", "io.memguard.keys..", "io.memguard.cli")
+                .resideInAnyPackage("io.memguard.store..", "io.memguard.keys..", "io.memguard.cli")
                 .check(CLASSES);
     }
 
@@ -73,7 +73,29 @@ class ArchitectureTest {
                 .resideInAPackage("io.memguard.keys..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.memguard.store", "io.memguard.cli")
+                .resideInAnyPackage("io.memguard.store..", "io.memguard.cli")
+                .check(CLASSES);
+    }
+
+    @Test
+    void theKeyringKnowsNeitherFilesNorRecords() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.memguard.store.keyring")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.memguard.store", "io.memguard.store.rollback", "io.memguard.os", "java.nio.file")
+                .check(CLASSES);
+    }
+
+    @Test
+    void recordsDoNotKnowFiles() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.memguard.store.rollback")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.memguard.store", "io.memguard.os", "java.nio.file")
                 .check(CLASSES);
     }
 
