@@ -84,7 +84,8 @@ class ArchitectureTest {
                 .resideInAPackage("io.memguard.store.keyring")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("io.memguard.store", "io.memguard.store.rollback", "io.memguard.os", "java.nio.file")
+                .resideInAnyPackage(
+                        "io.memguard.store", "io.memguard.store.rollback", "io.memguard.os", "java.nio.file")
                 .check(CLASSES);
     }
 

@@ -22,11 +22,13 @@ public final class KeyChange {
     private final KeyTransition steps;
     private final Reencryption files;
     private final StoreLocks locks;
+    private final StoreTotals totals;
 
-    KeyChange(KeyTransition steps, Reencryption files, StoreLocks locks) {
+    KeyChange(KeyTransition steps, Reencryption files, StoreLocks locks, StoreTotals totals) {
         this.steps = steps;
         this.files = files;
         this.locks = locks;
+        this.totals = totals;
     }
 
     /**
@@ -72,7 +74,10 @@ public final class KeyChange {
     /** Destroys this folder's own keys that nothing is under any more, if no change is under way; returns what is left. */
     List<KeyTransition.Left> destroyOwnOld() throws IOException {
         var left = new ArrayList<KeyTransition.Left>();
-        locks.changing(true, () -> left.addAll(steps.destroyOld(List.of(steps.provider()), true)));
+        locks.changing(true, () -> {
+            totals.setClear(false);
+            left.addAll(steps.destroyOld(List.of(steps.provider()), true));
+        });
         return left;
     }
 
@@ -169,7 +174,10 @@ public final class KeyChange {
 
     private void during(Change change) {
         try {
-            boolean free = locks.changing(false, change::run);
+            boolean free = locks.changing(false, () -> {
+                totals.setClear(false); // Killed from here on, it may leave a temporary file.
+                change.run();
+            });
             if (!free) {
                 throw new MemGuardException(
                         ErrorCode.STORE_FAILED,

@@ -92,7 +92,7 @@ public final class SecretStore implements AutoCloseable {
                     }
                 },
                 guards::of);
-        return new KeyChange(steps, new Reencryption(place, keys, guards, locks, totals), locks);
+        return new KeyChange(steps, new Reencryption(place, keys, guards, locks, totals), locks, totals);
     }
 
     /** Whether this is the provider of the store, which is closed with it. */

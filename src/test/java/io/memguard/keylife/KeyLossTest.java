@@ -483,7 +483,7 @@ class KeyLossTest {
                         () -> io.memguard.Secrets.text("two " + count.getAndIncrement()))
                 .cost(1, 8L << 20);
         try (var guard = open(store(), software("one"))) {
-            var refused = assertFails(ErrorCode.KEY_INVALID, () -> guard.rekey(changing, SILENT));
+            var refused = assertFails(ErrorCode.STORE_FAILED, () -> guard.rekey(changing, SILENT));
             assertTrue(refused.getMessage().contains("rekey --abort"), refused.getMessage());
             put(guard, "name 10", 10);
             guard.abortRekey(SILENT);

@@ -169,26 +169,31 @@ public final class KeyLoader implements AutoCloseable {
 
     /** Opens the next key by a provider alone; nothing where that provider does not have it. */
     Optional<StoreKey> openNext(KeyProvider by, Metadata named) {
-        Metadata.Next next = named.next().orElseThrow();
-        if (!by.opens(next.key().record().provider())) {
+        if (!by.opens(named.next().orElseThrow().key().record().provider())) {
             return Optional.empty();
         }
         try {
-            // A rotation goes on only where the present key is.
-            StoreContext context = context(named.storeId());
-            return Optional.of(checked(
-                    named,
-                    next,
-                    open(
-                            by,
-                            uses(by) ? context.after(named.keys()) : context,
-                            next.key().record())));
+            return Optional.of(requireNext(by, named));
         } catch (MemGuardException e) {
             if (e.code() != ErrorCode.KEY_INVALID) {
                 throw e;
             }
             return Optional.empty();
         }
+    }
+
+    /** The same, or the provider's error. */
+    StoreKey requireNext(KeyProvider by, Metadata named) {
+        Metadata.Next next = named.next().orElseThrow();
+        // A rotation goes on only where the present key is.
+        StoreContext context = context(named.storeId());
+        return checked(
+                named,
+                next,
+                open(
+                        by,
+                        uses(by) ? context.after(named.keys()) : context,
+                        next.key().record()));
     }
 
     /** Whether a provider opens the current key by itself. */

@@ -201,15 +201,17 @@ public final class KeyTransition {
         try (var lease = keys.current()) {
             Keyring now = lease.keys();
             OpenKey next = Objects.requireNonNull(now.next());
-            var opened = loader.openNext(to, now.metadata());
-            if (opened.isEmpty()) {
+            try {
+                loader.requireNext(to, now.metadata()).close();
+            } catch (MemGuardException e) {
                 throw new MemGuardException(
-                        ErrorCode.KEY_INVALID,
-                        "every value is under the new key, but its provider does not open that key again; both keys are"
-                                + " kept, and the one before opens the store: correct what unlocks the new key and run it"
-                                + " again, or give the change up (memguard rekey --abort)");
+                        ErrorCode.STORE_FAILED,
+                        "every value is under the new key, but its provider does not open that key again: "
+                                + e.getMessage()
+                                + "; both keys are kept, and the one before opens the store: run it again, or give the change"
+                                + " up (memguard rekey --abort)",
+                        e);
             }
-            opened.get().close();
             publish(now.metadata(), new OpenKey(next.key(), true), null, Metadata::promoted);
             loader.use(to);
         } catch (KeyChangedException e) {
