@@ -4,7 +4,7 @@
 typedef unsigned long CK_ULONG;
 typedef CK_ULONG CK_RV;
 
-enum { NO_LIST, NULL_LIST, VERSION_9, HOLES, CANT_LOCK, ENDLESS_SLOTS, GROWING_SLOTS, GARBAGE_TOKEN, FAILING_TOKEN, NO_SESSIONS };
+enum { NO_LIST, NULL_LIST, VERSION_9, HOLES, CANT_LOCK, ENDLESS_SLOTS, GROWING_SLOTS, GARBAGE_TOKEN, FAILING_TOKEN, NO_SESSIONS, NUL_PADDED };
 enum { GENERAL_ERROR = 5, CANT_LOCK_RV = 10, DEVICE_ERROR = 0x30, SESSION_COUNT = 0xb1, NOT_SUPPORTED = 0x54 };
 
 static CK_RV initialize(void *arguments) {
@@ -36,7 +36,7 @@ static CK_RV get_token_info(CK_ULONG slot, unsigned char *info) {
     if (CASE == FAILING_TOKEN) {
         return DEVICE_ERROR;
     }
-    memset(info, CASE == GARBAGE_TOKEN ? 0xfe : ' ', 208);
+    memset(info, CASE == GARBAGE_TOKEN ? 0xfe : CASE == NUL_PADDED ? 0 : ' ', 208);
     if (CASE == GARBAGE_TOKEN) {
         memcpy(info, "\x1b[2J\nroot\0", 10); /* would clear a terminal */
     } else {

@@ -4,7 +4,6 @@
  *
  * TOKENTRACE_MODULE  the other one
  * TOKENTRACE_LOG     file to append the calls to that are answered by an error; none where it is unset
- * TOKENTRACE_KILL    SIGKILL behind the nth call that writes: C_CreateObject, C_DestroyObject, C_SetAttributeValue, C_GenerateKey
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -82,8 +81,11 @@ static int index_of(const char *name) {
 /* How often it was called. */
 word tokentrace_calls(const char *name) { return calls[index_of(name)]; }
 
-/* How many calls have written. */
+/* How many calls have written: C_CreateObject, C_DestroyObject, C_SetAttributeValue, C_GenerateKey. */
 word tokentrace_writes(void) { return writes; }
+
+/* SIGKILL behind the nth of them from now on. */
+void tokentrace_kill_behind(word write) { kill_at = writes + write; }
 
 /* From now on the first to the last call, counted from 1, is answered so; behind the real one, or in its place. */
 void tokentrace_fail(const char *name, word first, word last, word answer, int behind) {
@@ -96,12 +98,11 @@ void tokentrace_fail(const char *name, word first, word last, word answer, int b
 }
 
 word C_GetFunctionList(struct list **out) {
-  const char *module = getenv("TOKENTRACE_MODULE"), *number = getenv("TOKENTRACE_KILL"), *log = getenv("TOKENTRACE_LOG");
+  const char *module = getenv("TOKENTRACE_MODULE"), *log = getenv("TOKENTRACE_LOG");
   void *library = module ? dlopen(module, RTLD_NOW) : NULL;
   word (*get)(struct list **) = library ? (word(*)(struct list **))dlsym(library, "C_GetFunctionList") : NULL;
   struct list *other;
   if (!get || get(&other)) return GENERAL_ERROR;
-  if (number) kill_at = strtoul(number, NULL, 10);
   if (log) record = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   memcpy(real, other->functions, sizeof real);
   list = *other;

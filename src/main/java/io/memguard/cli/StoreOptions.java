@@ -9,6 +9,7 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Records;
+import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.nio.file.Path;
@@ -105,6 +106,19 @@ final class StoreOptions {
         return Keys.isPkcs11(provable())
                 ? Optional.of(new Keys(passphrase.input(), pin.input(), false).pin(provable()))
                 : Optional.empty();
+    }
+
+    /** The tokens that the option names, for a command that only lists them. */
+    List<Pkcs11Uri> tokens() {
+        return keys.stream()
+                .map(text -> {
+                    if (!Keys.isPkcs11(text)) {
+                        throw new MemGuardException(
+                                ErrorCode.INVALID_ARGUMENTS, "token list takes --keys pkcs11:... only");
+                    }
+                    return Pkcs11Uri.parse(text);
+                })
+                .toList();
     }
 
     private List<String> keys() {

@@ -1,6 +1,6 @@
 package io.memguard.prove;
 
-import io.memguard.os.Posix;
+import io.memguard.keys.pkcs11.TokenDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -273,13 +273,9 @@ final class Search {
     private Look temporary() throws IOException {
         String user = System.getProperty("user.name");
         Path counters = Path.of("/tmp", "hsperfdata_" + user, Long.toString(child.pid()));
-        return files(
-                Place.TEMPORARY, child.work().resolve("tmp"), child.work().resolve("cwd"), counters, sharedMemory());
-    }
-
-    /** Where refused PINs are remembered, as hashes. */
-    private static Path sharedMemory() {
-        return Path.of("/dev/shm", "memguard-" + Posix.effectiveUser());
+        var places = new ArrayList<>(TokenDescription.refusedPins());
+        places.addAll(List.of(child.work().resolve("tmp"), child.work().resolve("cwd"), counters));
+        return files(Place.TEMPORARY, places.toArray(Path[]::new));
     }
 
     private Look commandLine() throws IOException {

@@ -163,6 +163,47 @@ class TokenCliTest {
     }
 
     @Test
+    void aTokenThatTwoPathsLeadToIsListedOnce() throws Exception {
+        Path link = Files.createSymbolicLink(temporary.resolve("link.so"), SoftHsm.module());
+        Path copy = Files.copy(SoftHsm.module(), temporary.resolve("copy.so"));
+        String module = SoftHsm.module().toString();
+        var list = done(cli(Map.of())
+                .run(
+                        NOTHING,
+                        "token",
+                        "list",
+                        "--module",
+                        module,
+                        "--module",
+                        link.toString(),
+                        "--module",
+                        copy.toString()));
+        assertEquals(
+                1,
+                list.text().lines().filter(line -> line.contains("token=app;")).count(),
+                list.text());
+        assertFalse(list.text().contains(link.toString()), list.text());
+    }
+
+    @Test
+    void tokenListShowsWhatTheUriOfKeysFits() throws Exception {
+        hsm.token("other");
+        var cli = cli(Map.of());
+        var all = done(cli.run(NOTHING, "token", "list"));
+        assertTrue(all.text().contains("token=other;") && all.text().contains("token=app;"), all.text());
+        var one = done(cli.run(NOTHING, "token", "list", "--keys", "pkcs11:token=app;library-manufacturer=SoftHSM"));
+        assertEquals(
+                1, one.text().lines().filter(line -> line.startsWith("pkcs11:")).count(), one.text());
+        assertTrue(one.text().startsWith("pkcs11:token=app;"), one.text());
+        String module = SoftHsm.module().toString();
+        assertError(
+                10,
+                "no token fits --keys",
+                cli.run(NOTHING, "token", "list", "--module", module, "--keys", "pkcs11:token=none"));
+        assertError(19, "takes --keys pkcs11:", cli.run(NOTHING, "token", "list", "--keys", "software"));
+    }
+
+    @Test
     void aModuleThatIsNoneSaysSo() throws IOException, InterruptedException {
         assertError(
                 19, "no PKCS #11 module", cli(Map.of()).run(NOTHING, "token", "list", "--module", "/nonexistent.so"));

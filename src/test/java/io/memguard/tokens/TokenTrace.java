@@ -20,6 +20,7 @@ import java.util.Map;
 public final class TokenTrace {
     private final MethodHandle calls;
     private final MethodHandle writes;
+    private final MethodHandle kill;
     private final MethodHandle fail;
 
     /** In a child. */
@@ -31,6 +32,8 @@ public final class TokenTrace {
                 FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
         writes = linker.downcallHandle(
                 library.find("tokentrace_writes").orElseThrow(), FunctionDescriptor.of(ValueLayout.JAVA_LONG));
+        kill = linker.downcallHandle(
+                library.find("tokentrace_kill_behind").orElseThrow(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
         fail = linker.downcallHandle(
                 library.find("tokentrace_fail").orElseThrow(),
                 FunctionDescriptor.ofVoid(
@@ -46,17 +49,10 @@ public final class TokenTrace {
         return Preload.built("tokentrace");
     }
 
-    /**
-     * What a child needs to see these tokens through it.
-     *
-     * @param kill the number of the write behind which the child is killed; 0 for none
-     */
-    public static Map<String, String> environment(SoftHsm hsm, long kill) {
+    /** What a child needs to see these tokens through it. */
+    public static Map<String, String> environment(SoftHsm hsm) {
         var environment = new HashMap<>(hsm.environment());
         environment.put("TOKENTRACE_MODULE", SoftHsm.module().toString());
-        if (kill > 0) {
-            environment.put("TOKENTRACE_KILL", Long.toString(kill));
-        }
         return environment;
     }
 
@@ -78,6 +74,15 @@ public final class TokenTrace {
     public long writes() {
         try {
             return (long) writes.invokeExact();
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Kills this process behind the nth call from now on that changes the token. */
+    public void killBehind(long write) {
+        try {
+            kill.invokeExact(write);
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

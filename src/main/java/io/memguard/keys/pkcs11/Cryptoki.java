@@ -20,6 +20,12 @@ final class Cryptoki {
     private static final int MAX_ATTRIBUTE = 1024;
     private static final long UNAVAILABLE = -1; // CK_UNAVAILABLE_INFORMATION
 
+    /** CK_SLOT_INFO: two texts, the flags, two versions of two bytes (PKCS #11 v3.0, section 3.2). */
+    private static final int SLOT_DESCRIPTION = 64;
+
+    private static final int SLOT_MANUFACTURER = 32;
+    private static final int SLOT_INFO = SLOT_DESCRIPTION + SLOT_MANUFACTURER + Long.BYTES + 8;
+
     private final MemorySegment functions;
 
     /** @param functions as C_GetFunctionList gave it */
@@ -32,14 +38,40 @@ final class Cryptoki {
         return Byte.toUnsignedInt(_CK_VERSION.major(_CK_FUNCTION_LIST.version(functions)));
     }
 
-    /** Who made the library, by its own words; nothing where it does not say. */
-    String maker() {
+    /** What a library says about itself. */
+    record Library(Padded manufacturer, Padded description, int major, int minor) {}
+
+    /** Nothing where it does not say. */
+    Optional<Library> library() {
         var function = _CK_FUNCTION_LIST.C_GetInfo(functions);
         try (var arena = Arena.ofConfined()) {
             var info = _CK_INFO.allocate(arena);
-            return function.address() != 0 && CK_C_GetInfo.invoke(function, info) == CKR_OK()
-                    ? TokenInfo.text(_CK_INFO.manufacturerID(info))
-                    : "";
+            if (function.address() == 0 || CK_C_GetInfo.invoke(function, info) != CKR_OK()) {
+                return Optional.empty();
+            }
+            var version = _CK_INFO.libraryVersion(info);
+            return Optional.of(new Library(
+                    Padded.of(_CK_INFO.manufacturerID(info)),
+                    Padded.of(_CK_INFO.libraryDescription(info)),
+                    Byte.toUnsignedInt(_CK_VERSION.major(version)),
+                    Byte.toUnsignedInt(_CK_VERSION.minor(version))));
+        }
+    }
+
+    /** What a slot says about itself. */
+    record Slot(Padded description, Padded manufacturer) {}
+
+    /** Nothing where it does not say. */
+    Optional<Slot> slot(long slot) {
+        var function = _CK_FUNCTION_LIST.C_GetSlotInfo(functions);
+        try (var arena = Arena.ofConfined()) {
+            var info = arena.allocate(SLOT_INFO, Long.BYTES);
+            // The binding of another function with the same arguments.
+            return function.address() == 0 || CK_C_GetTokenInfo.invoke(function, slot, info) != CKR_OK()
+                    ? Optional.empty()
+                    : Optional.of(new Slot(
+                            Padded.of(info.asSlice(0, SLOT_DESCRIPTION)),
+                            Padded.of(info.asSlice(SLOT_DESCRIPTION, SLOT_MANUFACTURER))));
         }
     }
 
@@ -132,8 +164,11 @@ final class Cryptoki {
         try (var arena = Arena.ofConfined()) {
             var info = _CK_SESSION_INFO.allocate(arena);
             var function = function("C_GetSessionInfo", _CK_FUNCTION_LIST.C_GetSessionInfo(functions));
-            boolean known = CK_C_GetSessionInfo.invoke(function, session, info) == CKR_OK()
-                    && _CK_SESSION_INFO.slotID(info) == slot;
+            long rv = CK_C_GetSessionInfo.invoke(function, session, info);
+            if (Ckr.mayBeBroken(rv)) {
+                throw new CkException("C_GetSessionInfo", rv);
+            }
+            boolean known = rv == CKR_OK() && _CK_SESSION_INFO.slotID(info) == slot;
             return known ? Optional.of(_CK_SESSION_INFO.state(info)) : Optional.empty();
         }
     }

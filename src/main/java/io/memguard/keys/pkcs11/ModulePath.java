@@ -7,6 +7,9 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -56,8 +59,30 @@ final class ModulePath {
                 ErrorCode.INVALID_ARGUMENTS, "no PKCS #11 module of that name is installed; use module-path");
     }
 
-    /** Every module that p11-kit would load on this machine, and SoftHSM, which Debian does not register. */
+    /** Every module that p11-kit would load on this machine, and SoftHSM, which Debian does not register; each file once. */
     static List<Path> installed() {
+        return distinct(candidates());
+    }
+
+    /** Those of these that are not the same file as one before. */
+    static List<Path> distinct(Collection<Path> paths) {
+        var files = new LinkedHashMap<Object, Path>();
+        for (Path path : paths) {
+            files.putIfAbsent(identity(path), path);
+        }
+        return List.copyOf(files.values());
+    }
+
+    private static Object identity(Path path) {
+        try {
+            Object key = Files.readAttributes(path, BasicFileAttributes.class).fileKey();
+            return key == null ? path.toRealPath() : key;
+        } catch (IOException e) {
+            return path; // What is wrong with it is told when it is loaded.
+        }
+    }
+
+    private static Collection<Path> candidates() {
         var found = new TreeSet<Path>();
         for (Path directory : REGISTRY) {
             try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.module")) {
@@ -74,7 +99,7 @@ final class ModulePath {
                 found.add(softHsm);
             }
         }
-        return List.copyOf(found);
+        return found;
     }
 
     private static Optional<Path> registered(Path file) throws IOException {

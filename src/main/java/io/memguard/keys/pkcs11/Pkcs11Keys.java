@@ -93,7 +93,11 @@ public final class Pkcs11Keys implements KeyProvider {
         KeyMode mode = uri.get("x-mode")
                 .map(text -> text.equals("direct") ? KeyMode.DIRECT : KeyMode.ENVELOPE)
                 .orElse(null);
-        return new Pkcs11Keys(uri, pin, mode, uri.get("x-allow-exportable").orElse(null));
+        return new Pkcs11Keys(
+                uri.requireFits(Pkcs11Uri.KEY),
+                pin,
+                mode,
+                uri.get("x-allow-exportable").orElse(null));
     }
 
     /** Where a URI says that the PIN is. */

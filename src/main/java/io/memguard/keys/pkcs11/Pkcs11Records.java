@@ -47,7 +47,7 @@ public final class Pkcs11Records implements TrustedRecords {
     private @Nullable Token token;
 
     private Pkcs11Records(Pkcs11Uri uri, SecretSource pin) {
-        this.uri = uri;
+        this.uri = uri.requireFits(Pkcs11Uri.DATA);
         this.pin = pin;
     }
 
@@ -236,7 +236,10 @@ public final class Pkcs11Records implements TrustedRecords {
     }
 
     private static void requireServes(Pkcs11Module module) {
-        if (module.use(() -> module.functions().maker()).equals(TPM2_PKCS11)) {
+        boolean loses = module.use(() -> module.functions().library())
+                .filter(library -> library.manufacturer().text().equals(TPM2_PKCS11))
+                .isPresent();
+        if (loses) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,
                     "a TPM can't keep records of files: tpm2-pkcs11 loses changes of its data objects, and other processes do"

@@ -6,25 +6,41 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * A PKCS #11 URI (RFC 7512), read strictly: an unknown or a repeated path attribute, a bad escape or a control character
- * is an error, not a guess. Unknown query attributes are errors, too, since ignoring one could lower security. Immutable.
+ * A PKCS #11 URI (RFC 7512). What its grammar allows is taken, and what it says is honoured when it is used: an attribute of
+ * the path that this library does not know fits no token, one of the query is left out with a warning. A repeated attribute,
+ * a bad escape or a control character is an error, not a guess. Immutable.
  *
- * <p>Beyond the RFC, the query takes {@code x-mode=direct|envelope} and {@code x-allow-exportable=LABEL}.
+ * <p>Beyond the RFC, the query takes {@code x-mode=direct|envelope} and {@code x-allow-exportable=LABEL}; other names that
+ * begin with {@code x-} are errors, since leaving one out could lower security.
  */
 public final class Pkcs11Uri {
+    /** What {@code type=} says of the key of a store. */
+    static final String KEY = "secret-key";
+
+    /** What {@code type=} says of records. */
+    static final String DATA = "data";
+
+    private static final System.Logger LOG = System.getLogger(Pkcs11Uri.class.getName());
     private static final String SCHEME = "pkcs11:";
     private static final int MAX_LENGTH = 4096;
     private static final String UNRESERVED = "-._~";
     private static final String IN_PATH = ":[]@!$'()*+,=&";
     private static final String IN_QUERY = ":[]@!$'()*+,=/?|";
+    private static final String OURS = "x-";
 
     private static final Set<String> PATH = Set.of(
             "token",
@@ -42,19 +58,42 @@ public final class Pkcs11Uri {
             "slot-id");
     private static final Set<String> QUERY =
             Set.of("pin-source", "module-name", "module-path", "x-mode", "x-allow-exportable");
-    private static final Set<String> UNSUPPORTED = Set.of(
-            "library-manufacturer", "library-version", "library-description", "slot-manufacturer", "slot-description");
+
+    /** What may be empty: a token without a serial number has an empty one. */
+    private static final Set<String> MAY_BE_EMPTY = Set.of(
+            "token",
+            "manufacturer",
+            "serial",
+            "model",
+            "library-manufacturer",
+            "library-description",
+            "object",
+            "id",
+            "slot-manufacturer",
+            "slot-description");
+
+    private static final Pattern VENDOR = Pattern.compile("[A-Za-z0-9_-]+");
+
+    private static final Map<String, Pattern> FORMS = Map.of(
+            "type", Pattern.compile("public|private|cert|secret-key|data"),
+            "slot-id", Pattern.compile("[0-9]{1,18}"),
+            "library-version", Pattern.compile("[0-9]{1,3}([.][0-9]{1,3})?"),
+            "x-mode", Pattern.compile("direct|envelope"));
 
     private final Map<String, byte[]> attributes;
+    private final Set<String> unknown;
+    private final Set<String> ignored;
 
-    private Pkcs11Uri(Map<String, byte[]> attributes) {
+    private Pkcs11Uri(Map<String, byte[]> attributes, Set<String> unknown, Set<String> ignored) {
         this.attributes = attributes;
+        this.unknown = unknown;
+        this.ignored = ignored;
     }
 
     /**
      * Reads a URI.
      *
-     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where it is none, or says what can't be honoured;
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where it is none;
      *     {@link ErrorCode#SECURITY_ERROR} where it holds a PIN ({@code pin-value}), which would be on the heap by now
      */
     public static Pkcs11Uri parse(String text) {
@@ -63,19 +102,93 @@ public final class Pkcs11Uri {
         }
         String rest = text.substring(SCHEME.length());
         int question = rest.indexOf('?');
-        var attributes = new TreeMap<String, byte[]>();
-        read(question < 0 ? rest : rest.substring(0, question), ';', PATH, IN_PATH, attributes);
+        var path = new TreeMap<String, byte[]>();
+        read(question < 0 ? rest : rest.substring(0, question), ';', IN_PATH, path);
+        var query = new TreeMap<String, byte[]>();
         if (question >= 0) {
-            read(rest.substring(question + 1), '&', QUERY, IN_QUERY, attributes);
+            read(rest.substring(question + 1), '&', IN_QUERY, query);
         }
-        var uri = new Pkcs11Uri(attributes);
+        return of(path, query);
+    }
+
+    private static Pkcs11Uri of(Map<String, byte[]> path, Map<String, byte[]> query) {
+        var known = new TreeMap<String, byte[]>();
+        var unknown = new TreeSet<String>();
+        var ignored = new TreeSet<String>();
+        path.forEach((name, value) -> {
+            if (PATH.contains(name)) {
+                known.put(name, value);
+            } else {
+                unknown.add(name);
+            }
+        });
+        query.forEach((name, value) -> {
+            if (QUERY.contains(name)) {
+                known.put(name, value);
+            } else if (name.startsWith(OURS)) {
+                throw bad("there is no attribute of that name here: " + name);
+            } else {
+                ignored.add(name);
+            }
+        });
+        var uri = new Pkcs11Uri(known, unknown, ignored);
         uri.check();
         return uri;
+    }
+
+    /**
+     * To be asked before it is used.
+     *
+     * @param type what {@code type=} may say
+     * @return this
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where nothing of that type can fit
+     */
+    Pkcs11Uri requireFits(String type) {
+        if (!get("type").orElse(type).equals(type)) {
+            throw bad("'type' must be " + type + " here, or be left out");
+        }
+        if (!unknown.isEmpty()) {
+            throw bad("'" + unknown.iterator().next() + "' is not known here, so that no token fits; leave it out");
+        }
+        for (String name : List.of("object", "id")) {
+            if (isEmpty(name)) {
+                throw bad("'" + name + "' is empty");
+            }
+        }
+        if (!ignored.isEmpty()) {
+            LOG.log(System.Logger.Level.WARNING, "not known in a PKCS #11 URI, and left out: {0}", ignored);
+        }
+        return this;
+    }
+
+    private boolean isEmpty(String name) {
+        byte[] value = attributes.get(name);
+        return value != null && value.length == 0;
+    }
+
+    /** Whether it says nothing of an attribute, or just this. */
+    boolean fits(String name, byte[] value) {
+        byte[] wanted = attributes.get(name);
+        return wanted == null || Arrays.equals(wanted, value);
+    }
+
+    /** Whether any of these is said. */
+    boolean says(String... names) {
+        return Stream.of(names).anyMatch(attributes::containsKey);
     }
 
     /** The text of an attribute, decoded. */
     Optional<String> get(String name) {
         return Optional.ofNullable(attributes.get(name)).map(bytes -> utf8(name, bytes));
+    }
+
+    /**
+     * The library that it names; nothing where it names none.
+     *
+     * @throws MemGuardException INVALID_ARGUMENTS where there is no library of that name
+     */
+    public Optional<Path> module() {
+        return says("module-path", "module-name") ? Optional.of(ModulePath.of(this)) : Optional.empty();
     }
 
     /** The CKA_ID, in lower-case hexadecimal. */
@@ -85,29 +198,21 @@ public final class Pkcs11Uri {
 
     private void check() {
         attributes.forEach((name, value) -> {
-            if (UNSUPPORTED.contains(name)) {
-                throw bad("'" + name + "' is not supported; name the token by token= or serial=");
-            }
             if (!name.equals("id")) {
                 utf8(name, value);
             }
-            if (value.length == 0) {
+            if (value.length == 0 && !MAY_BE_EMPTY.contains(name)) {
                 throw bad("'" + name + "' is empty");
             }
         });
-        if (!get("type").orElse("secret-key").equals("secret-key")) {
-            throw bad("'type' must be secret-key");
-        }
-        if (!get("slot-id").orElse("0").matches("[0-9]{1,18}")) {
-            throw bad("'slot-id' is a number");
-        }
-        if (!get("x-mode").orElse("direct").matches("direct|envelope")) {
-            throw bad("'x-mode' is direct or envelope");
-        }
+        FORMS.forEach((name, form) -> {
+            if (get(name).filter(text -> !form.matcher(text).matches()).isPresent()) {
+                throw bad("'" + name + "' has another form: " + form);
+            }
+        });
     }
 
-    private static void read(
-            String part, char separator, Set<String> known, String allowed, Map<String, byte[]> attributes) {
+    private static void read(String part, char separator, String allowed, Map<String, byte[]> attributes) {
         if (part.isEmpty()) {
             return;
         }
@@ -126,10 +231,11 @@ public final class Pkcs11Uri {
                         ErrorCode.SECURITY_ERROR,
                         "a PIN in the URI (pin-value) is seen by everybody; use pin-source=file:/path");
             }
-            if (!known.contains(name)) {
-                throw bad("there is no attribute of that name here: " + printable(name));
+            if (!VENDOR.matcher(name).matches()) {
+                throw bad("there is no attribute of that name: " + printable(name));
             }
-            if (attributes.putIfAbsent(name, decode(attribute.substring(equals + 1), allowed)) != null) {
+            boolean repeatable = separator == '&' && !QUERY.contains(name); // A vendor's, by the RFC.
+            if (attributes.put(name, decode(attribute.substring(equals + 1), allowed)) != null && !repeatable) {
                 throw bad("'" + name + "' is there twice");
             }
             from = end + 1;

@@ -20,18 +20,22 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The PIN that a token refused last, so that a service that is restarted with a wrong PIN, or a script that runs every
- * minute, does not lock the token. An Argon2id hash of it, its owner's only, in memory that a restart of the machine
- * empties ({@code /dev/shm}); the PIN itself is not kept. Best effort: without the directory nothing is remembered.
+ * minute, does not lock the token. An Argon2id hash of it, its owner's only; the PIN itself is not kept. It lies where no
+ * other user can be first to make a directory, else in {@code /dev/shm}, both emptied by a restart of the machine, else in
+ * the user's home. Best effort: where no directory serves, a warning says so.
  */
 final class RefusedPins {
     private static final System.Logger LOG = System.getLogger(RefusedPins.class.getName());
-    private static final Path MEMORY = Path.of("/dev/shm");
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
     private static final int SALT = 16;
     private static final int HASH = 32;
@@ -40,13 +44,34 @@ final class RefusedPins {
     private static final long MEMORY_BYTES = 16 << 20;
 
     private final TokenInfo token;
-    private final Path directory;
-    private final Path file;
+    private final List<Path> directories;
+    private final String name;
+    private @Nullable Path refusal;
 
     RefusedPins(Path module, TokenInfo token) {
+        this(module, token, directories(Posix.effectiveUser()));
+    }
+
+    /** @param directories where it may lie; the first that can be used is taken */
+    RefusedPins(Path module, TokenInfo token, List<Path> directories) {
         this.token = token;
-        this.directory = MEMORY.resolve("memguard-" + Posix.effectiveUser());
-        this.file = directory.resolve("refused-" + name(module + "\n" + token.serial() + "\n" + token.label()));
+        this.directories = directories;
+        this.name = "refused-" + name(module + "\n" + token.serial() + "\n" + token.label());
+    }
+
+    /** By fixed names: a service and a script of one user have other environments. */
+    static List<Path> directories(int user) {
+        var directories = new ArrayList<Path>();
+        if (user == 0) {
+            directories.add(Path.of("/run/memguard"));
+        }
+        directories.add(Path.of("/run/user/" + user + "/memguard"));
+        directories.add(Path.of("/dev/shm/memguard-" + user));
+        String home = System.getProperty("user.home", "");
+        if (home.startsWith("/")) {
+            directories.add(Path.of(home, ".local", "state", "memguard"));
+        }
+        return directories;
     }
 
     private static String name(String text) {
@@ -58,21 +83,29 @@ final class RefusedPins {
         }
     }
 
+    /** For messages: where the refusal lies that {@link #contains} has found. */
     Path file() {
-        return file;
+        return refusal != null ? refusal : directories.getFirst().resolve(name);
     }
 
-    /** Whether the token has refused this PIN, and nobody has logged in since, nor set a new one. */
+    /** Whether the token has refused this PIN, and no login or new PIN came after that. */
     boolean contains(SealedBytes pin) {
+        return NativeLibraries.isLoaded() && directories.stream().anyMatch(directory -> contains(directory, pin));
+    }
+
+    private boolean contains(Path directory, SealedBytes pin) {
+        Path file = directory.resolve(name);
         try {
-            if (!NativeLibraries.isLoaded() || !isSafe() || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            if (!isSafe(directory) || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 return false;
             }
             byte[] content = Files.readAllBytes(file);
             boolean counted = content.length == SIZE && content[SIZE - 1] != 0;
-            return content.length == SIZE
+            boolean found = content.length == SIZE
                     && !(counted && !token.has(CKF_USER_PIN_COUNT_LOW())) // The token's own count has begun anew.
                     && MessageDigest.isEqual(Arrays.copyOfRange(content, SALT, SALT + HASH), hash(pin, content));
+            refusal = found ? file : refusal;
+            return found;
         } catch (IOException | MemGuardException e) {
             return false;
         }
@@ -83,40 +116,63 @@ final class RefusedPins {
         if (!NativeLibraries.isLoaded()) {
             return;
         }
+        byte[] content = Arrays.copyOf(Sodium.random(SALT), SIZE);
+        System.arraycopy(hash(pin, content), 0, content, SALT, HASH);
+        content[SIZE - 1] = (byte) (now.has(CKF_USER_PIN_COUNT_LOW()) ? 1 : 0);
+        if (directories.stream().noneMatch(directory -> add(directory, content))) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "the refused PIN can''t be remembered: none of {0} is a directory of this user''s only; a restart tries"
+                            + " the wrong PIN again, which may lock the token",
+                    directories);
+        }
+    }
+
+    private boolean add(Path directory, byte[] content) {
         try {
-            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-        } catch (FileAlreadyExistsException e) {
-            // Looked at below.
+            make(directory);
+            if (!isSafe(directory)) {
+                return false;
+            }
+            Path temporary = Files.createTempFile(directory, "tmp", "", DurableFile.OWNER_ONLY);
+            Files.write(temporary, content);
+            Files.move(temporary, directory.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+            return true;
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "no refused PIN is remembered in {0}", directory);
+            return false;
         }
+    }
+
+    /** Folders above are made in the user's home only. */
+    private static void make(Path directory) throws IOException {
         try {
-            if (isSafe()) {
-                byte[] content = Arrays.copyOf(Sodium.random(SALT), SIZE);
-                System.arraycopy(hash(pin, content), 0, content, SALT, HASH);
-                content[SIZE - 1] = (byte) (now.has(CKF_USER_PIN_COUNT_LOW()) ? 1 : 0);
-                Path temporary = Files.createTempFile(directory, "tmp", "", DurableFile.OWNER_ONLY);
-                Files.write(temporary, content);
-                Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+            if (directory.startsWith(System.getProperty("user.home", "/nonexistent"))) {
+                Files.createDirectories(
+                        Objects.requireNonNull(directory.getParent()),
+                        PosixFilePermissions.asFileAttribute(OWNER_ONLY));
             }
-        } catch (IOException | MemGuardException e) {
-            LOG.log(System.Logger.Level.DEBUG, "no refused PIN is remembered in {0}", directory);
+            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+        } catch (FileAlreadyExistsException e) {
+            // The caller looks whose it is.
         }
     }
 
     /** The token has accepted a PIN. */
     void clear() {
-        try {
-            if (isSafe()) {
-                Files.deleteIfExists(file);
+        for (Path directory : directories) {
+            try {
+                if (isSafe(directory)) {
+                    Files.deleteIfExists(directory.resolve(name));
+                }
+            } catch (IOException e) {
+                LOG.log(System.Logger.Level.DEBUG, "a refused PIN could not be forgotten in {0}", directory);
             }
-        } catch (IOException e) {
-            LOG.log(System.Logger.Level.DEBUG, "{0} could not be deleted", file);
         }
     }
 
-    /** Somebody else may have made a directory of that name. */
-    private boolean isSafe() throws IOException {
+    /** Another user may have made a directory of that name. */
+    private static boolean isSafe(Path directory) throws IOException {
         return Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
                 && (int) Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS) == Posix.effectiveUser()
                 && Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS)

@@ -53,9 +53,7 @@ final class Slots {
     }
 
     private static Optional<Found> fitting(Pkcs11Module module, Pkcs11Uri uri) {
-        List<Found> fitting = module.use(() -> all(module)).stream()
-                .filter(found -> fits(uri, found))
-                .toList();
+        List<Found> fitting = module.use(() -> all(module, uri));
         if (fitting.size() > 1) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,
@@ -64,16 +62,54 @@ final class Slots {
         return fitting.stream().findFirst();
     }
 
-    private static boolean fits(Pkcs11Uri uri, Found found) {
-        TokenInfo info = found.info();
-        return info.isInitialized()
-                && uri.get("token").map(info.label()::equals).orElse(true)
-                && uri.get("serial").map(info.serial()::equals).orElse(true)
-                && uri.get("manufacturer").map(info.manufacturer()::equals).orElse(true)
-                && uri.get("model").map(info.model()::equals).orElse(true)
+    /** Those that a URI fits, initialized; to be called inside {@link Pkcs11Module#use}. */
+    static List<Found> all(Pkcs11Module module, Pkcs11Uri uri) {
+        return libraryFits(module.functions(), uri)
+                ? all(module).stream()
+                        .filter(found -> tokenFits(uri, found) && slotFits(module.functions(), uri, found.slot()))
+                        .toList()
+                : List.of();
+    }
+
+    private static boolean tokenFits(Pkcs11Uri uri, Found found) {
+        var names = found.info().names();
+        return found.info().isInitialized()
+                && uri.fits("token", names.label().bytes())
+                && uri.fits("serial", names.serial().bytes())
+                && uri.fits("manufacturer", names.manufacturer().bytes())
+                && uri.fits("model", names.model().bytes())
                 && uri.get("slot-id")
                         .map(Long::valueOf)
                         .map(id -> id == found.slot())
                         .orElse(true);
+    }
+
+    private static boolean slotFits(Cryptoki functions, Pkcs11Uri uri, long slot) {
+        return !uri.says("slot-description", "slot-manufacturer")
+                || functions
+                        .slot(slot)
+                        .filter(info -> uri.fits(
+                                        "slot-description", info.description().bytes())
+                                && uri.fits(
+                                        "slot-manufacturer", info.manufacturer().bytes()))
+                        .isPresent();
+    }
+
+    /** A version without its second number has the second number 0, by the RFC. */
+    private static boolean libraryFits(Cryptoki functions, Pkcs11Uri uri) {
+        if (!uri.says("library-manufacturer", "library-description", "library-version")) {
+            return true;
+        }
+        return functions
+                .library()
+                .filter(info -> uri.fits(
+                                "library-manufacturer", info.manufacturer().bytes())
+                        && uri.fits("library-description", info.description().bytes())
+                        && uri.get("library-version")
+                                .map(text -> (text.contains(".") ? text : text + ".0").split("[.]"))
+                                .map(parts -> Integer.parseInt(parts[0]) == info.major()
+                                        && Integer.parseInt(parts[1]) == info.minor())
+                                .orElse(true))
+                .isPresent();
     }
 }

@@ -4,8 +4,10 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.keys.SecretSource;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongFunction;
+import java.util.function.Supplier;
 
 /**
  * A connection to the token that a URI names: logged in, with sessions to lend. It mends within the call what can be
@@ -17,6 +19,11 @@ final class Token implements AutoCloseable {
 
     /** The first, one after looking for the token again, and one after a restart of its library. */
     private static final int ATTEMPTS = 3;
+
+    /** How often a connection is tried, and the pause before the second time, which doubles. */
+    private static final int PATIENCE = 5;
+
+    private static final long PAUSE_NANOS = 5_000_000;
 
     private final Pkcs11Uri uri;
     private final Login login;
@@ -41,20 +48,42 @@ final class Token implements AutoCloseable {
         var module = Pkcs11Module.load(ModulePath.of(uri));
         var login = new Login(module, pin);
         try {
-            return connect(uri, login, module);
+            return patiently(module, () -> connect(uri, login, module));
         } catch (CkException e) {
-            if (Ckr.mayBeBroken(e.rv()) && module.restart()) {
-                try {
-                    return connect(uri, login, module);
-                } catch (CkException again) {
-                    e.addSuppressed(again);
-                }
-            }
             login.close();
             throw Ckr.failure("the token can't be opened", e);
         } catch (Throwable failure) {
             login.close();
             throw failure;
+        }
+    }
+
+    /**
+     * Tries again what a fault has stopped that may pass: soon, then after the library was started anew. SoftHSM writes the
+     * token's own file at each login of any process; a process that reads it half-written answers CKR_GENERAL_ERROR to
+     * C_GetTokenInfo and C_Login from then on, until its library is started anew.
+     */
+    private static <R> R patiently(Pkcs11Module module, Supplier<R> tried) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return tried.get();
+            } catch (CkException e) {
+                if (attempt == PATIENCE || !Ckr.mayBeBroken(e.rv())) {
+                    throw e;
+                }
+                LockSupport.parkNanos(PAUSE_NANOS << attempt);
+                if (attempt > 1) {
+                    restart(module); // Where that must not be, the fault may still pass.
+                }
+            }
+        }
+    }
+
+    private static void restart(Pkcs11Module module) {
+        try {
+            module.restart();
+        } catch (CkException e) {
+            LOG.log(System.Logger.Level.DEBUG, "the library does not start: {0}", e.getMessage());
         }
     }
 
@@ -169,14 +198,7 @@ final class Token implements AutoCloseable {
                 return; // Another thread has, meanwhile.
             }
             requireOpen();
-            try {
-                find();
-            } catch (CkException e) {
-                if (!Ckr.mayBeBroken(e.rv()) || !module.restart()) {
-                    throw e;
-                }
-                find();
-            }
+            patiently(module, this::find);
             LOG.log(System.Logger.Level.INFO, "connected to the token again after {0}", why.getMessage());
         } catch (CkException e) {
             e.addSuppressed(why);
@@ -207,7 +229,7 @@ final class Token implements AutoCloseable {
         }
     }
 
-    private void find() {
+    private boolean find() {
         module.initialize();
         var found = Slots.find(module, uri);
         info = found.info();
@@ -221,6 +243,7 @@ final class Token implements AutoCloseable {
         });
         login();
         connections.incrementAndGet();
+        return true;
     }
 
     private void login() {

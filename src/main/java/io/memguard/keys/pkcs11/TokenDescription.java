@@ -4,12 +4,16 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyMode;
+import io.memguard.os.Posix;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A token that can be seen on this machine, without a PIN.
@@ -23,6 +27,7 @@ import java.util.stream.Collectors;
  * @param initialized whether it can be used at all
  * @param pinLocked whether wrong PINs have locked it
  * @param pinCountLow whether a wrong PIN was given since the last right one, where the token tells
+ * @param uri by which it is found, to be completed with {@code object=} and {@code pin-source=}
  */
 public record TokenDescription(
         Path module,
@@ -33,11 +38,22 @@ public record TokenDescription(
         Set<KeyMode> serves,
         boolean initialized,
         boolean pinLocked,
-        boolean pinCountLow) {
+        boolean pinCountLow,
+        String uri) {
 
     /** The modules that this machine has registered with p11-kit, and those at well-known places. */
     public static List<Path> modules() {
         return ModulePath.installed();
+    }
+
+    /** Where hashes of refused PINs of this user may lie. */
+    public static List<Path> refusedPins() {
+        return RefusedPins.directories(Posix.effectiveUser());
+    }
+
+    /** The same files, each once where several paths lead to it. */
+    public static List<Path> distinct(List<Path> modules) {
+        return ModulePath.distinct(modules);
     }
 
     /**
@@ -46,10 +62,19 @@ public record TokenDescription(
      * @throws MemGuardException INVALID_ARGUMENTS where it is no module, KEY_INVALID where it fails
      */
     public static List<TokenDescription> of(Path module) {
+        return of(module, Slots::all);
+    }
+
+    /** Those tokens of a module that a URI fits. Errors as by {@link #of(Path)}. */
+    public static List<TokenDescription> of(Path module, Pkcs11Uri uri) {
+        return of(module, library -> Slots.all(library, uri));
+    }
+
+    private static List<TokenDescription> of(Path module, Function<Pkcs11Module, List<Slots.Found>> slots) {
         var library = Pkcs11Module.load(module);
         try {
             library.initialize();
-            return library.use(() -> Slots.all(library)).stream()
+            return library.use(() -> slots.apply(library)).stream()
                     .map(found -> of(module, library, found))
                     .toList();
         } catch (CkException e) {
@@ -68,23 +93,28 @@ public record TokenDescription(
                 TokenModes.usable(library, found.slot()),
                 info.isInitialized(),
                 info.has(CKF_USER_PIN_LOCKED()),
-                info.has(CKF_USER_PIN_COUNT_LOW()));
+                info.has(CKF_USER_PIN_COUNT_LOW()),
+                uri(module, info.names()));
     }
 
-    /** The URI by which it is found, to be completed with {@code object=} and {@code pin-source=}. */
-    public String uri() {
-        return "pkcs11:token=" + escape(label) + ";serial=" + escape(serial) + "?module-path="
-                + escape(module.toString()).replace("%2F", "/");
+    /** A name that is no text can't stand in a URI: then the others have to do. */
+    private static String uri(Path module, TokenInfo.Names names) {
+        String path = Stream.of(Map.entry("token=", names.label()), Map.entry("serial=", names.serial()))
+                .flatMap(name -> name.getValue().inUri().map(name.getKey()::concat).stream())
+                .collect(Collectors.joining(";"));
+        byte[] file = module.toString().getBytes(StandardCharsets.UTF_8);
+        return "pkcs11:" + path + "?module-path=" + Padded.escape(file).replace("%2F", "/");
     }
 
-    private static String escape(String text) {
-        var out = new StringBuilder();
-        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-            char c = (char) (b & 0xff);
-            boolean plain = c < 128 && (Character.isLetterOrDigit(c) || "-._~".indexOf(c) >= 0);
-            out.append(plain ? String.valueOf(c) : String.format(Locale.ROOT, "%%%02X", (int) c));
-        }
-        return out.toString();
+    /** Whether both say the same, whatever module they were reached by. */
+    public boolean isSameToken(TokenDescription other) {
+        return initialized
+                && label.equals(other.label)
+                && serial.equals(other.serial)
+                && model.equals(other.model)
+                && makes.equals(other.makes)
+                && serves.equals(other.serves)
+                && other.initialized;
     }
 
     /** For people: what it can do, and what is in the way. */

@@ -54,6 +54,10 @@ final class TokenKey {
 
     /** The same for data that may have been tampered with, which some tokens answer as if they were broken. */
     <R> R callWithDoubt(Use<R> use) {
+        Found known = found;
+        if (known == null || known.generation() != token.generation()) {
+            token.call(this::handle); // What fails in the search says nothing about the data.
+        }
         return token.callWithDoubt(session -> use.with(session, handle(session)));
     }
 

@@ -59,6 +59,21 @@ class HostileModuleTest {
                 failure.getMessage().chars().noneMatch(c -> c < ' '), "no control characters: " + failure.getMessage());
     }
 
+    /** By the standard they are padded with blanks. */
+    @Test
+    void aLabelPaddedWithNulsCanBeNamed() {
+        Path module = module("NUL_PADDED");
+        var uri = Pkcs11Uri.parse("pkcs11:token=hostile;manufacturer=;model=?module-path=" + module);
+        var tokens = TokenDescription.of(module, uri);
+        assertEquals(1, tokens.size());
+        assertEquals("hostile", tokens.getFirst().label());
+        assertTrue(tokens.getFirst().uri().startsWith("pkcs11:token=hostile;serial=0000000000000001?"));
+        assertEquals(
+                1,
+                TokenDescription.of(module, Pkcs11Uri.parse(tokens.getFirst().uri()))
+                        .size());
+    }
+
     @Test
     void whatATokenSaysAboutItselfDoesNotReachATerminal() {
         var tokens = TokenDescription.of(module("GARBAGE_TOKEN"));

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -39,7 +40,7 @@ class TokenCallsTest {
             token = hsm.token("app");
         }
         var before = new ArrayList<>(List.of("env"));
-        TokenTrace.environment(hsm, 0).forEach((name, value) -> before.add(name + "=" + value));
+        TokenTrace.environment(hsm).forEach((name, value) -> before.add(name + "=" + value));
         var service = ChildJvm.start(TokenService.class, before, List.of(store().toString()));
         services.add(service);
         assertAnswers("ok", service, "open " + TokenTrace.through(token.uriWithPin("key")) + mode);
@@ -124,5 +125,77 @@ class TokenCallsTest {
             assertAnswers("right", service, "cold a 1");
         }
         assertEquals(1, calls(service, "C_Login"));
+    }
+
+    /** What SoftHSM answers where another process writes: CKR_GENERAL_ERROR, once or until its library is started anew. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "C_Initialize",
+                "C_GetSlotList",
+                "C_GetTokenInfo",
+                "C_OpenSession",
+                "C_GetSessionInfo",
+                "C_Login",
+                "C_FindObjectsInit",
+                "C_FindObjects",
+                "C_GetAttributeValue",
+                "C_EncryptInit",
+                "C_Encrypt",
+                "C_DecryptInit",
+                "C_Decrypt"
+            })
+    void aFaultThatPassesIsRecoveredWithinTheCall(String function) throws Exception {
+        var service = service("");
+        assertAnswers("ok", service, "store a 32 1");
+        assertAnswers("ok", service, "close");
+        assertAnswers("ok", service, "fail " + function + " 1 1 0x5");
+        assertAnswers("ok", service, "open " + TokenTrace.through(token.uriWithPin("key")));
+        assertAnswers("ok", service, "fail " + function + " 1 1 0x5");
+        assertAnswers("right", service, "cold a 1");
+        assertAnswers("ok", service, "fail " + function + " 1 1 0x5 behind");
+        assertAnswers("right", service, "cold a 1");
+        assertAnswers("ok", service, "fail " + function + " 1 1 0x5");
+        assertAnswers("ok", service, "store a 32 2");
+        assertAnswers("right", service, "cold a 2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"C_GetTokenInfo", "C_Login"})
+    void anOpeningOutlastsSeveralFaults(String function) throws Exception {
+        var service = service("");
+        assertAnswers("ok", service, "store a 32 1");
+        assertAnswers("ok", service, "close");
+        assertAnswers("ok", service, "fail " + function + " 1 3 0x5");
+        assertAnswers("ok", service, "open " + TokenTrace.through(token.uriWithPin("key")));
+        assertAnswers("right", service, "cold a 1");
+    }
+
+    /** {@code -Dtoken.values=10000} for the figures of docs/HARDWARE.md. */
+    @Test
+    void manyValuesCostWhatTheTokensCallsCost() throws Exception {
+        int values = Integer.getInteger("token.values", 200);
+        hsm = new SoftHsm(directory.resolve("hsm"));
+        token = hsm.token("app");
+        var before = new ArrayList<>(List.of("env"));
+        TokenTrace.environment(hsm).forEach((name, value) -> before.add(name + "=" + value));
+        String uri = TokenTrace.through(token.uriWithPin("key"));
+        try (var child =
+                ChildJvm.start(TokenPrice.class, before, List.of(store().toString(), uri, Integer.toString(values)))) {
+            String said = child.rest();
+            assertEquals(0, child.exitCode(), said);
+            System.out.println(values + " values in direct mode\n" + said);
+            assertEquals(2L * values, number(said, "store .*, ([0-9]+) C_Encrypt"), said);
+            assertEquals(values, number(said, "read .*, ([0-9]+) C_Decrypt"), said);
+            assertTrue(number(said, "rotate .*, ([0-9]+) C_Encrypt") <= 2L * values + 10, said);
+            assertTrue(number(said, "rotate .*, ([0-9]+) C_Decrypt") <= 2L * values + 10, said);
+            assertEquals(1, number(said, "logins ([0-9]+)"), said);
+        }
+    }
+
+    private static long number(String text, String pattern) {
+        var found = Pattern.compile(pattern).matcher(text);
+        assertTrue(found.find(), text);
+        return Long.parseLong(found.group(1));
     }
 }
