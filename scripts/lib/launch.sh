@@ -9,9 +9,10 @@
 # What java gets in front of the arguments. Nothing of the JVM on standard output, no file in /tmp that others can read,
 # no agent that attaches, no core; the limit of open files as it is, for the command of memguard exec. The native libraries lie beside the jars, so that none is unpacked.
 java_options() { # module path, folder of the native libraries
+  module_path=$1
   options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
     -XX:-CreateCoredumpOnCrash -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
-    --enable-native-access=io.memguard --add-modules info.picocli -p "$1")
+    --enable-native-access=io.memguard --add-modules info.picocli,org.snakeyaml.engine -p "$1")
   if [ -z "${MEMGUARD_NATIVE_DIRECTORY:-}" ]; then options+=("-Dmemguard.native.directory=$2"); fi
   main=(-m io.memguard/io.memguard.cli.Main)
 }

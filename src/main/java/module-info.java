@@ -13,6 +13,7 @@ module io.memguard {
     requires org.bouncycastle.provider;
     requires static transitive org.jspecify;
     requires static org.postgresql.jdbc;
+    requires static org.snakeyaml.engine;
     requires static spring.beans;
 
     exports io.memguard;

@@ -7,13 +7,12 @@ import io.memguard.OpenMode;
 import io.memguard.SecretBuffer;
 import io.memguard.keys.SecretSources;
 import io.memguard.migration.Entry;
-import io.memguard.migration.JasyptProperties;
+import io.memguard.migration.Format;
+import io.memguard.migration.JasyptFile;
 import io.memguard.migration.Pkcs12Entries;
 import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -88,7 +87,7 @@ final class ImportCommand implements Runnable {
     @Command(
             name = "jasypt",
             description = {
-                "Each key=ENC(...) of a property file becomes a secret of the name of its key. Salt and IV have to be",
+                "Each name=ENC(...) of a property file or a YAML file becomes a secret of that name. Salt and IV have to be",
                 "random, as they are unless jasypt is told otherwise."
             })
     int jasypt(
@@ -96,34 +95,72 @@ final class ImportCommand implements Runnable {
             @Option(
                             names = "--algorithm",
                             paramLabel = "NAME",
-                            defaultValue = JasyptProperties.DEFAULT_ALGORITHM,
+                            defaultValue = JasyptFile.DEFAULT_ALGORITHM,
                             description =
                                     "As jasypt was told; else ${DEFAULT-VALUE}. Before version 3 of jasypt-spring-boot it was PBEWithMD5AndDES.")
                     String algorithm,
             @Option(
                             names = "--iterations",
                             paramLabel = "N",
-                            defaultValue = "" + JasyptProperties.DEFAULT_ITERATIONS,
+                            defaultValue = "" + JasyptFile.DEFAULT_ITERATIONS,
                             description = "As jasypt was told; else ${DEFAULT-VALUE}.")
-                    int iterations)
+                    int iterations,
+            @Option(
+                            names = "--format",
+                            paramLabel = "FORMAT",
+                            defaultValue = "by-name",
+                            description = "properties or yaml; else what the name of the file ends with.")
+                    String format,
+            @Option(
+                            names = "--document",
+                            paramLabel = "N",
+                            defaultValue = "0",
+                            description =
+                                    "Take only this document of a file of several (--- or #---), from 1; else all.")
+                    int document)
             throws IOException {
-        try (var password = options.password()) {
-            var properties = JasyptProperties.read(read(options.file), password, algorithm, iterations);
-            return store(options, properties.entries(), properties.others() + " properties are not encrypted");
+        var scheme = new JasyptFile.Scheme(algorithm, iterations);
+        var source = new JasyptFile.Source(
+                String.valueOf(options.file.getFileName()), read(options.file), formatOf(format), document);
+        try (MemGuard guard = main.store().open(OpenMode.EXISTING);
+                var password = options.password()) {
+            var settings = JasyptFile.read(source, password, scheme);
+            store(guard, options, settings.entries(), settings.others() + " properties are not encrypted");
+            for (int line : settings.leftOut()) {
+                System.err.println("memguard: left out: an ENC( in line " + line
+                        + " that is not the whole of a value; jasypt would not decrypt it either");
+            }
         }
+        return 0;
+    }
+
+    private static Format formatOf(String text) {
+        return switch (text) {
+            case "by-name" -> Format.BY_NAME;
+            case "properties" -> Format.PROPERTIES;
+            case "yaml", "yml" -> Format.YAML;
+            default -> throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "--format is properties or yaml");
+        };
     }
 
     @Command(
             name = "pkcs12",
             description = {
-                "Each key becomes a secret of the name of its alias: a secret key or a password as its bytes, a private key",
-                "as PKCS #8 (DER). Certificates are left out."
+                "Each key becomes a secret of its name (friendlyName, alias): a secret key or a password as its bytes, a",
+                "private key as PKCS #8 (DER). Certificates are left out."
             })
     int pkcs12(@Mixin Options options) throws IOException {
-        try (var password = options.password()) {
-            var keys = Pkcs12Entries.read(read(options.file), password);
-            return store(options, keys.entries(), keys.others() + " certificates are left out");
+        byte[] file = read(options.file);
+        try (MemGuard guard = main.store().open(OpenMode.EXISTING);
+                var password = options.password()) {
+            var keys = Pkcs12Entries.read(file, password);
+            String others = keys.certificates() + " certificates are left out";
+            if (keys.revocations() > 0) {
+                others += ", and " + keys.revocations() + " revocation lists";
+            }
+            store(guard, options, keys.entries(), others);
         }
+        return 0;
     }
 
     private static byte[] read(Path file) throws IOException {
@@ -136,31 +173,15 @@ final class ImportCommand implements Runnable {
         }
     }
 
-    private int store(Options options, List<Entry> entries, String others) throws IOException {
+    private static void store(MemGuard guard, Options options, List<Entry> entries, String others) {
         if (entries.isEmpty()) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "nothing to import: " + others);
         }
-        for (Entry entry : entries) {
-            Arrays.fill(entry.value(), (byte) 0); // Whether all of them open.
+        try (var imported = new Import(guard, options.prefix, entries)) {
+            imported.requireNames(options.force);
+            imported.open();
+            imported.store();
         }
-        try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
-            long known = entries.stream()
-                    .filter(entry -> guard.contains(options.prefix + entry.name()))
-                    .count();
-            if (known > 0 && !options.force) {
-                throw new MemGuardException(
-                        ErrorCode.INVALID_ARGUMENTS,
-                        known + " of " + entries.size()
-                                + " names are stored already; nothing was imported; give --force to replace them, or --prefix");
-            }
-            for (Entry entry : entries) {
-                try (var value = SecretBuffer.consume(entry.value())) {
-                    guard.store(options.prefix + entry.name(), value);
-                }
-            }
-        }
-        int names = new HashSet<>(entries.stream().map(Entry::name).toList()).size();
-        System.err.println("memguard: imported " + names + "; " + others);
-        return 0;
+        System.err.println("memguard: imported " + entries.size() + "; " + others);
     }
 }

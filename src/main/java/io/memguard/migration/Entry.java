@@ -5,6 +5,9 @@ public interface Entry {
     /** Its name there. */
     String name();
 
+    /** Where it is in the file, for messages: neither name nor value. */
+    String place();
+
     /**
      * Its plaintext, on the heap, to be wiped by the caller. May be called again.
      *

@@ -47,7 +47,7 @@ public final class Cli {
                 "-XX:SharedArchiveFile=" + SharedClasses.file(),
                 "--enable-native-access=io.memguard",
                 "--add-modules",
-                "info.picocli",
+                "info.picocli,org.snakeyaml.engine",
                 "-p",
                 SharedClasses.modulePath(),
                 "-m",

@@ -73,6 +73,46 @@ class ImportTest {
     }
 
     @Test
+    void aYamlFileIsImportedByTheNamesOfSpringAndWhatIsLeftOutIsNamed() throws Exception {
+        String password = secretFile("password", "jasypt's\n").toString();
+        Path file = Files.writeString(
+                temporary.resolve("application.yml"),
+                "db:\n  password: " + encrypted("one") + " # ENC(old)\n  port: 1\nlist:\n- key: \"" + encrypted("two")
+                        + "\"\n");
+        var done = store.run("import", "jasypt", file.toString(), "--password-file", password);
+        assertEquals(0, done.status(), done.error());
+        assertEquals(
+                "memguard: imported 2; 1 properties are not encrypted\nmemguard: left out: an ENC( in line 2 that is not"
+                        + " the whole of a value; jasypt would not decrypt it either\n",
+                done.error());
+        assertEquals("one", store.run("retrieve", "db.password").text());
+        assertEquals("two", store.run("retrieve", "list[0].key").text());
+    }
+
+    /** Which store, and whether it takes the names, is found out before a password is asked for and values are opened. */
+    @Test
+    void theStoreIsLookedAtBeforeTheValues() throws Exception {
+        String password = secretFile("password", "jasypt's\n").toString();
+        Path file = Files.writeString(temporary.resolve("a.properties"), "a=ENC(AAAAAAAAAAAA)\n");
+        var nowhere =
+                store.with(Map.of("MEMGUARD_DIR", temporary.resolve("nowhere").toString()));
+        var failed = nowhere.run("import", "jasypt", file.toString(), "--password-file", password);
+        assertTrue(failed.error().contains("nowhere"), failed.error());
+        assertError(10, "line 1", store.run("import", "jasypt", file.toString(), "--password-file", password));
+        assertError(
+                19,
+                "line 1: the name is longer",
+                store.run(
+                        "import",
+                        "jasypt",
+                        file.toString(),
+                        "--password-file",
+                        password,
+                        "--prefix",
+                        "p".repeat(1024)));
+    }
+
+    @Test
     void aKeystoreOfKeytoolIsImported() throws Exception {
         Path file = temporary.resolve("keys.p12");
         String password = secretFile("password", "changeit").toString();
@@ -85,7 +125,7 @@ class ImportTest {
 
         var done = store.run("import", "pkcs12", file.toString(), "--password-file", password);
         assertEquals(0, done.status(), done.error());
-        assertEquals("memguard: imported 3; 1 certificates are left out\n", done.error());
+        assertEquals("memguard: imported 3; 2 certificates are left out\n", done.error());
         assertEquals("hunter2", store.run("retrieve", "db-password").text());
         var keys = KeyStore.getInstance(file.toFile(), "changeit".toCharArray());
         for (String alias : new String[] {"aes", "tls"}) {

@@ -97,8 +97,9 @@ class RotateCliTest {
 
     @Test
     void theProgressLineTellsRateAndTimeLeft() {
-        assertEquals(" 25 %  25000 of 100000 files  5000/s  0:15 left   ", ProgressBar.line(25_000, 100_000, 5));
-        assertEquals("  0 %  0 of 100000 files  0/s  0:00 left   ", ProgressBar.line(0, 100_000, 0));
-        assertEquals("100 %  0 of 0 files  0/s  0:00 left   ", ProgressBar.line(0, 0, 0));
+        assertEquals(
+                " 25 %  25000 of 100000 files  5000/s  0:15 left   ", ProgressBar.line("files", 25_000, 100_000, 5));
+        assertEquals("  0 %  0 of 100000 files  0/s  0:00 left   ", ProgressBar.line("files", 0, 100_000, 0));
+        assertEquals("100 %  0 of 0 files  0/s  0:00 left   ", ProgressBar.line("files", 0, 0, 0));
     }
 }

@@ -59,7 +59,13 @@ final class SharedClasses {
     }
 
     private static String modulePath(Path jar) {
-        return String.join(":", jar.toString(), library("bcprov"), library("picocli"), library("jspecify"));
+        return String.join(
+                ":",
+                jar.toString(),
+                library("bcprov"),
+                library("picocli"),
+                library("snakeyaml-engine"),
+                library("jspecify"));
     }
 
     /** The entry of this JVM's own paths that has this in its name. */

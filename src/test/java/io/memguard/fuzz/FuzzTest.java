@@ -6,6 +6,7 @@ import io.memguard.cli.CommandLineFuzzer;
 import io.memguard.keys.pkcs11.Pkcs11UriFuzzer;
 import io.memguard.keys.pkcs11.SunConfigurationFuzzer;
 import io.memguard.keys.software.ContainerFuzzer;
+import io.memguard.migration.SettingsFuzzer;
 import io.memguard.store.MetadataFuzzer;
 import io.memguard.store.NameFileFuzzer;
 import io.memguard.store.ValueFileFuzzer;
@@ -48,6 +49,7 @@ class FuzzTest {
                 MetadataFuzzer.class,
                 ContainerFuzzer.class,
                 Pkcs11UriFuzzer.class,
+                SettingsFuzzer.class,
                 SunConfigurationFuzzer.class,
                 CommandLineFuzzer.class);
     }

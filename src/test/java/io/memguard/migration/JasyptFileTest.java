@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the real jasypt wrote comes out, and nothing else does. */
-class JasyptPropertiesTest {
+class JasyptFileTest {
     private static final String PASSWORD = "pa\u00dfword e\u0301"; // e and accent apart: jasypt joins them.
 
     private static StandardPBEStringEncryptor encryptor(String algorithm, int iterations) {
@@ -30,9 +30,16 @@ class JasyptPropertiesTest {
         return encryptor;
     }
 
-    private static JasyptProperties read(String file, String password, String algorithm, int iterations) {
+    private static JasyptFile read(String file, String password, String algorithm, int iterations) {
         SecretBuffer secret = Secrets.text(password);
-        return JasyptProperties.read(file.getBytes(StandardCharsets.ISO_8859_1), secret, algorithm, iterations);
+        return read("a.properties", file.getBytes(StandardCharsets.ISO_8859_1), secret, algorithm, iterations);
+    }
+
+    private static JasyptFile read(String name, byte[] file, SecretBuffer password, String algorithm, int iterations) {
+        return JasyptFile.read(
+                new JasyptFile.Source(name, file, Format.BY_NAME, 0),
+                password,
+                new JasyptFile.Scheme(algorithm, iterations));
     }
 
     private static String text(Entry entry) {
@@ -80,7 +87,7 @@ class JasyptPropertiesTest {
 
     @Test
     void aWrongPasswordOrOtherSettingsAreKeyInvalidWithoutNames() {
-        String algorithm = JasyptProperties.DEFAULT_ALGORITHM;
+        String algorithm = JasyptFile.DEFAULT_ALGORITHM;
         String file = "key.name=ENC(" + encryptor(algorithm, 1000).encrypt("a value") + ")";
         for (var wrong : List.of(
                 read(file, "another", algorithm, 1000),
@@ -127,7 +134,7 @@ class JasyptPropertiesTest {
                     bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
                 }
                 try {
-                    JasyptProperties.read(bytes, password, "PBEWithMD5AndDES", 1000)
+                    read(i % 2 == 0 ? "a.properties" : "a.yml", bytes, password, "PBEWithMD5AndDES", 1000)
                             .entries()
                             .forEach(Entry::value);
                 } catch (MemGuardException e) {
