@@ -36,6 +36,20 @@ class ArchitectureTest {
                 .check(CLASSES);
     }
 
+    /** Stores whose key is in a token open without it; the other class reads what memguard import is given. */
+    @Test
+    void oneClassOfTheLibraryKnowsBouncyCastle() {
+        noClasses()
+                .that()
+                .doNotHaveFullyQualifiedName("io.memguard.keys.software.BouncyCastle")
+                .and()
+                .doNotHaveFullyQualifiedName("io.memguard.migration.Pkcs12Bags")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("org.bouncycastle..")
+                .check(CLASSES);
+    }
+
     @Test
     void nothingBelowKnowsTheFacade() {
         noClasses()

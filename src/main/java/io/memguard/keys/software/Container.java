@@ -6,7 +6,6 @@ import io.memguard.SecretBuffer;
 import io.memguard.memory.BcfksContainer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
 import java.util.Arrays;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +23,14 @@ final class Container {
     static byte[] write(byte[] wrapped, SecretBuffer password) {
         char[] onHeap = onHeap(password);
         try {
-            return JcaContainer.write(ALIAS, wrapped, onHeap);
+            return BouncyCastleEdition.<byte[], Exception>call(() -> BouncyCastle.write(ALIAS, wrapped, onHeap));
+        } catch (MemGuardException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    "the keystore's container could not be made by " + BouncyCastleEdition.found(),
+                    e);
         } finally {
             Arrays.fill(onHeap, '\0');
         }
@@ -51,8 +57,11 @@ final class Container {
     static byte[] readOnHeap(byte[] container, char[] password, Path file) {
         Optional<byte[]> wrapped;
         try {
-            wrapped = JcaContainer.read(container, ALIAS, password);
-        } catch (GeneralSecurityException | IOException | RuntimeException e) {
+            wrapped = BouncyCastleEdition.<Optional<byte[]>, Exception>call(
+                    () -> BouncyCastle.read(container, ALIAS, password));
+        } catch (MemGuardException e) {
+            throw e;
+        } catch (Exception e) {
             throw replaced(file, e);
         }
         return wrapped.orElseThrow(() -> replaced(file, null));

@@ -6,11 +6,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
-import org.bouncycastle.crypto.digests.SHA256Digest;
-import org.bouncycastle.crypto.generators.Argon2BytesGenerator;
-import org.bouncycastle.crypto.generators.HKDFBytesGenerator;
-import org.bouncycastle.crypto.params.Argon2Parameters;
-import org.bouncycastle.crypto.params.HKDFParameters;
 
 /**
  * {@link MasterKey} without native code: Bouncy Castle derives the same keys, on the heap. Arrays are wiped after use;
@@ -28,16 +23,11 @@ final class EmergencyMasterKey implements AutoCloseable {
     static EmergencyMasterKey derive(SecretBuffer passphrase, byte[] salt, Argon2Cost cost, StoreContext store) {
         byte[] secret = passphrase.<byte[], RuntimeException>read(bytes -> bytes.toArray(ValueLayout.JAVA_BYTE));
         try {
-            var generator = new Argon2BytesGenerator();
-            generator.init(new Argon2Parameters.Builder(Argon2Parameters.ARGON2_id)
-                    .withVersion(Argon2Parameters.ARGON2_VERSION_13)
-                    .withSalt(salt)
-                    .withIterations((int) cost.operations())
-                    .withMemoryAsKB((int) (cost.memoryBytes() / 1024))
-                    .withParallelism(1)
-                    .build());
             byte[] master = new byte[MasterKey.SIZE];
-            generator.generateBytes(secret, master);
+            BouncyCastleEdition.call(() -> {
+                BouncyCastle.argon2id(secret, salt, cost, master);
+                return master;
+            });
             return new EmergencyMasterKey(master, store);
         } finally {
             Arrays.fill(secret, (byte) 0);
@@ -58,12 +48,12 @@ final class EmergencyMasterKey implements AutoCloseable {
     }
 
     private byte[] branch(String purpose, int size) {
-        var generator = new HKDFBytesGenerator(new SHA256Digest());
         byte[] info = MasterKey.info(purpose, store).getBytes(StandardCharsets.UTF_8);
-        generator.init(new HKDFParameters(master, null, info));
         byte[] out = new byte[size];
-        generator.generateBytes(out, 0, size);
-        return out;
+        return BouncyCastleEdition.call(() -> {
+            BouncyCastle.hkdf(master, info, out);
+            return out;
+        });
     }
 
     @Override

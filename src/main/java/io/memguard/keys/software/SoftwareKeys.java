@@ -75,7 +75,9 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     /**
-     * With another cost of guessing for new stores; an existing store keeps its own.
+     * With another cost of guessing for new stores; an existing store keeps its own. One that takes more than 1 GiB, or
+     * passes over more than 4 GiB together, opens only where this asks for as much: its metadata is not authenticated before
+     * the passphrase is.
      *
      * @param operations passes over the memory, 1 to 64; 3 unless said otherwise
      * @param memoryBytes 8 MiB to 4 GiB; 64 MiB unless said otherwise
@@ -141,7 +143,7 @@ public final class SoftwareKeys implements KeyProvider {
     @Override
     public StoreKey open(StoreContext store, KeyRecord record) {
         Path file = containerOf(store, suffix(record));
-        Argon2Cost recorded = Argon2Cost.of(record);
+        Argon2Cost recorded = Argon2Limit.require(Argon2Cost.of(record), cost);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);
@@ -158,7 +160,7 @@ public final class SoftwareKeys implements KeyProvider {
     @Override
     public StoreKey openEmergency(StoreContext store, KeyRecord record) {
         Path file = containerOf(store, suffix(record));
-        Argon2Cost recorded = Argon2Cost.of(record);
+        Argon2Cost recorded = Argon2Limit.require(Argon2Cost.of(record), cost);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
         byte[] check = parameter(record, CHECK, 16);
         byte[] bytes = read(file);

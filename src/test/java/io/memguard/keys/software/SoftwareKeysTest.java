@@ -82,6 +82,28 @@ class SoftwareKeysTest {
         assertEquals(Long.toString(CHEAP), made.record().parameters().get("argon2id-memory"));
     }
 
+    /** Nobody has authenticated what metadata asks for: it is refused before memory and minutes are spent on it. */
+    @Test
+    void aCostOfGigabytesIsPaidOnlyForACallerThatAsksForIt() {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        for (long[] cost : new long[][] {{64, 4L << 30}, {1, (1L << 30) + 1}, {5, 1L << 30}, {64, 65L << 20}}) {
+            var changed = new HashMap<>(made.record().parameters());
+            changed.put("argon2id-operations", Long.toString(cost[0]));
+            changed.put("argon2id-memory", Long.toString(cost[1]));
+            var record = new KeyRecord("software", made.record().mode(), changed);
+            long begin = System.nanoTime();
+            assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, record));
+            assertCode(ErrorCode.KEY_INVALID, () -> keys("one").openEmergency(store, record));
+            assertTrue(System.nanoTime() - begin < 200_000_000L, "it was refused before it was paid");
+            var recorded = new Argon2Cost(cost[0], cost[1]);
+            assertEquals(recorded, Argon2Limit.require(recorded, recorded));
+            assertThrows(MemGuardException.class, () -> Argon2Limit.require(recorded, new Argon2Cost(1, 64L << 20)));
+        }
+        var usual = new Argon2Cost(4, 1L << 30);
+        assertEquals(usual, Argon2Limit.require(usual, Argon2Cost.DEFAULT));
+    }
+
     @Test
     void everyWrongRecordIsKeyInvalid() {
         NewKey made = keys("one").create(store);
