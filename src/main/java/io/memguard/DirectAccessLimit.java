@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.store.SecretName;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
@@ -7,13 +8,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
- * At most five reads past the cache in any 60 seconds for each name, over all threads; deleting and storing again changes
- * nothing. Remembers up to 10,000 names: with more in one minute, further names have to wait, too.
+ * At most five reads past the cache in any 60 seconds for each name of a store, over all threads and instances of the
+ * process; deleting and storing again changes nothing, closing and opening neither. Remembers up to 10,000 names: with more in one minute, further names have to wait, too.
  */
 final class DirectAccessLimit {
     static final int READS = 5;
     static final long WINDOW = TimeUnit.SECONDS.toNanos(60);
     static final int NAMES = 10_000;
+
+    static final DirectAccessLimit OF_THIS_PROCESS = new DirectAccessLimit(System::nanoTime);
 
     private final LongSupplier clock;
 
@@ -23,6 +26,11 @@ final class DirectAccessLimit {
     /** @param clock in nanoseconds, monotonic, such as {@link System#nanoTime} */
     DirectAccessLimit(LongSupplier clock) {
         this.clock = clock;
+    }
+
+    /** Counts a read of a name in a store. The hash of a name is remembered: it may outlive the store that has it. */
+    void count(String storeId, SecretName name) {
+        count(storeId + '/' + name.hex());
     }
 
     /** Counts a read, or refuses it and says how long to wait. */

@@ -5,8 +5,11 @@ import io.memguard.events.HydrateEvent;
 import io.memguard.events.KeyInvalidEvent;
 import io.memguard.events.RateLimitedEvent;
 import io.memguard.events.StoreEvent;
+import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.KeyRecord;
 import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
@@ -60,7 +63,6 @@ public final class MemGuard implements AutoCloseable {
     private final SecretStore store;
     private final Duration hydratedIdle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
-    private final DirectAccessLimit directAccess = new DirectAccessLimit(System::nanoTime);
     private final Sweeper sweeper = new Sweeper(this);
     private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
@@ -453,7 +455,7 @@ public final class MemGuard implements AutoCloseable {
         SecretName checked = SecretName.of(name);
         requireOpen();
         try {
-            directAccess.count(name);
+            DirectAccessLimit.OF_THIS_PROCESS.count(storeId(), checked);
         } catch (MemGuardException refused) {
             new RateLimitedEvent().commit();
             throw refused;
@@ -524,14 +526,21 @@ public final class MemGuard implements AutoCloseable {
         requireOpen();
         SecretStore.Totals totals = store.totals();
         return new Stats(
-                store.info().keys().provider(),
-                "AES-256-GCM",
-                256,
+                storageType(store.info().keys()),
+                Stats.ENCRYPTION_TYPE,
+                Stats.KEY_STRENGTH,
                 isReady(),
                 totals.items(),
                 totals.bytes(),
                 store.directory(),
                 Instant.now());
+    }
+
+    /** A key that its provider keeps, in a token or in direct mode, or one that this process unwraps. */
+    private static String storageType(KeyRecord keys) {
+        return keys.provider().equals(Pkcs11Keys.TYPE) || keys.mode() == KeyMode.DIRECT
+                ? Stats.HARDWARE
+                : Stats.SOFTWARE;
     }
 
     /** The store's number for ever, 32 hexadecimal digits; not secret. */
@@ -855,8 +864,10 @@ public final class MemGuard implements AutoCloseable {
         if (!isReady()) {
             throw new MemGuardException(
                     ErrorCode.SECURITY_ERROR,
-                    "the native cache is not ready ("
-                            + NativeLibraries.failure().orElse("") + "); use retrieveDirect meanwhile");
+                    "the native cache is not ready"
+                            + NativeLibraries.failure()
+                                    .map(reason -> " (" + reason + "); use retrieveDirect in the meantime")
+                                    .orElse(" yet; try again in a second, or use retrieveDirect"));
         }
     }
 

@@ -8,9 +8,10 @@ import java.util.Map;
 /**
  * Figures of a store, with exactly eight keys.
  *
- * @param storageType where the key is: the provider's type
- * @param encryptionType of the files
- * @param keyStrength in bits
+ * @param storageType where the key is: {@value #HARDWARE} (a PKCS #11 token, or a provider that encrypts itself), else
+ *     {@value #SOFTWARE}
+ * @param encryptionType of the files: {@value #ENCRYPTION_TYPE}
+ * @param keyStrength in bits: {@value #KEY_STRENGTH}
  * @param rustInitialized whether the native cache is ready
  * @param itemsCount stored values; memory-only ones do not count
  * @param totalSizeBytes their encrypted files together
@@ -27,12 +28,17 @@ public record Stats(
         Path directoryPath,
         Instant timestamp) {
 
-    /** The eight keys in their fixed order; {@code timestamp} in milliseconds since 1970. */
+    static final String HARDWARE = "hardware_backed_keystore";
+    static final String SOFTWARE = "software_keystore";
+    static final String ENCRYPTION_TYPE = "aes_256_gcm";
+    static final int KEY_STRENGTH = 256;
+
+    /** The eight keys in their fixed order; {@code key_strength} as {@code 256_bit}, {@code timestamp} in ms since 1970. */
     public Map<String, Object> toMap() {
         var map = new LinkedHashMap<String, Object>();
         map.put("storage_type", storageType);
         map.put("encryption_type", encryptionType);
-        map.put("key_strength", keyStrength);
+        map.put("key_strength", keyStrength + "_bit");
         map.put("rust_initialized", rustInitialized);
         map.put("items_count", itemsCount);
         map.put("total_size_bytes", totalSizeBytes);

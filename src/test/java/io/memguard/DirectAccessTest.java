@@ -106,6 +106,30 @@ class DirectAccessTest {
         }
     }
 
+    /** The limit is the process's, by store and name: another instance, or one after the other, gets no more. */
+    @Test
+    void closingAndOpeningResetsNothing(@TempDir Path another) {
+        int passed = 0;
+        for (int instance = 0; instance < 3; instance++) {
+            try (var guard = MemGuard.at(directory).keys(new FixedKeys(1)).open();
+                    var value = Secrets.text("value")) {
+                guard.store("a", value);
+                for (int i = 0; i < 3; i++) {
+                    try {
+                        guard.retrieveDirect("a");
+                        passed++;
+                    } catch (MemGuardException e) {
+                        assertEquals(ErrorCode.RATE_LIMIT_EXCEEDED, e.code());
+                    }
+                }
+            }
+        }
+        assertEquals(5, passed);
+        try (var guard = MemGuard.at(another).keys(new FixedKeys(1)).open()) {
+            assertTrue(guard.retrieveDirect("a").isEmpty(), "the same name of another store counts by itself");
+        }
+    }
+
     @Test
     void itFillsTheCache() {
         try (var guard = MemGuard.at(directory).keys(new FixedKeys(1)).open();

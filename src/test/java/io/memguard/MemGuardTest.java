@@ -346,7 +346,10 @@ class MemGuardTest {
                     List.copyOf(stats.toMap().keySet()));
             assertEquals(1, stats.itemsCount());
             assertEquals((5 + 28 + 2) / 3 * 4, stats.totalSizeBytes());
-            assertTrue(stats.toJson().startsWith("{\"storage_type\": \"fixed\", "));
+            assertTrue(
+                    stats.toJson()
+                            .startsWith(
+                                    "{\"storage_type\": \"software_keystore\", \"encryption_type\": \"aes_256_gcm\", \"key_strength\": \"256_bit\", "));
         }
     }
 

@@ -2,6 +2,7 @@ package io.memguard.management;
 
 import io.memguard.MemGuardException;
 import io.memguard.MemoryUsage;
+import io.memguard.Stats;
 import io.memguard.Status;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -27,7 +28,7 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
 
     @Override
     public Map<String, String> getStats() {
-        return text(answer(() -> channel.getStats().toMap()));
+        return text(stats().toMap());
     }
 
     @Override
@@ -42,7 +43,7 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
 
     @Override
     public Map<String, String> memoryUsage() {
-        MemoryUsage usage = answer(channel::memoryUsage);
+        MemoryUsage usage = memory();
         var fields = new LinkedHashMap<String, Object>();
         fields.put("items", usage.items());
         fields.put("value_bytes", usage.valueBytes());
@@ -53,6 +54,94 @@ record ManagementBean(MemGuardChannel channel) implements MemGuardMXBean {
         fields.put("protection", usage.protection().name());
         fields.put("hardened", usage.hardened());
         return text(fields);
+    }
+
+    private Stats stats() {
+        return answer(channel::getStats);
+    }
+
+    private MemoryUsage memory() {
+        return answer(channel::memoryUsage);
+    }
+
+    @Override
+    public String getStorageType() {
+        return stats().storageType();
+    }
+
+    @Override
+    public String getEncryptionType() {
+        return stats().encryptionType();
+    }
+
+    @Override
+    public String getKeyStrength() {
+        return String.valueOf(stats().toMap().get("key_strength"));
+    }
+
+    @Override
+    public boolean isRustInitialized() {
+        return stats().rustInitialized();
+    }
+
+    @Override
+    public long getItemsCount() {
+        return stats().itemsCount();
+    }
+
+    @Override
+    public long getTotalSizeBytes() {
+        return stats().totalSizeBytes();
+    }
+
+    @Override
+    public String getDirectoryPath() {
+        return stats().directoryPath().toString();
+    }
+
+    @Override
+    public long getTimestamp() {
+        return stats().timestamp().toEpochMilli();
+    }
+
+    @Override
+    public long getMemoryItems() {
+        return memory().items();
+    }
+
+    @Override
+    public long getMemoryValueBytes() {
+        return memory().valueBytes();
+    }
+
+    @Override
+    public long getMemorySealedBytes() {
+        return memory().sealedBytes();
+    }
+
+    @Override
+    public long getWindowsInUse() {
+        return memory().windowsInUse();
+    }
+
+    @Override
+    public long getLockedBytes() {
+        return memory().lockedBytes();
+    }
+
+    @Override
+    public long getUnlockedBytes() {
+        return memory().unlockedBytes();
+    }
+
+    @Override
+    public String getProtection() {
+        return memory().protection().name();
+    }
+
+    @Override
+    public boolean isHardened() {
+        return memory().hardened();
     }
 
     private static String word(Supplier<Status> call) {

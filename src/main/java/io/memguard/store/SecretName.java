@@ -54,7 +54,7 @@ public final class SecretName {
     }
 
     /** 64 lower-case digits. */
-    String hex() {
+    public String hex() {
         return HexFormat.of().formatHex(hash);
     }
 

@@ -117,7 +117,7 @@ class CliTest {
         assertEquals("a\0b\n\"quoted\"\0", run("list", "-0").text());
         String stats = run("stats", "--json").text();
         assertTrue(stats.contains("\"items_count\": 2"), stats);
-        assertTrue(run("stats").text().contains("storage_type: software\n"));
+        assertTrue(run("stats").text().contains("storage_type: software_keystore\n"));
         assertStatus(0, run("delete", "a"));
         assertStatus(1, run("contains", "a"));
         assertError(19, "--yes", run("cleanup"));

@@ -86,7 +86,9 @@ class ChannelTest {
                 Status.class,
                 io.memguard.Stats.class,
                 io.memguard.MemoryUsage.class,
-                Map.class); // Of figures, as text.
+                Map.class, // Of figures, as text.
+                long.class,
+                boolean.class);
         for (Class<?> type : List.of(MemGuardChannel.class, MemGuardMXBean.class)) {
             for (Method method : type.getDeclaredMethods()) {
                 if (java.lang.reflect.Modifier.isStatic(method.getModifiers())) {
@@ -164,10 +166,8 @@ class ChannelTest {
                 assertEquals("true", bean.cleanupMemory());
                 assertEquals("true", bean.retrieve("a"));
                 // Even an attacker who knows MBeans finds nothing else to call.
-                assertEquals(
-                        7,
-                        remote.getMBeanInfo(registration.name()).getOperations().length
-                                + remote.getMBeanInfo(registration.name()).getAttributes().length);
+                assertEquals(6, remote.getMBeanInfo(registration.name()).getOperations().length);
+                numbersAreNumbers(remote, registration.name());
                 assertEquals("true", bean.delete("a"));
                 assertEquals("true", bean.cleanupAll());
             } finally {
@@ -184,6 +184,33 @@ class ChannelTest {
                     HexFormat.of().formatHex(value))) {
                 assertFalse(wire.contains(form), form);
             }
+        }
+    }
+
+    /** What exporters take: attributes, each a number of its own, readable without the right to call anything. */
+    private static void numbersAreNumbers(MBeanServerConnection remote, ObjectName name) throws Exception {
+        for (String number : List.of(
+                "ItemsCount",
+                "TotalSizeBytes",
+                "Timestamp",
+                "MemoryItems",
+                "MemoryValueBytes",
+                "MemorySealedBytes",
+                "WindowsInUse",
+                "LockedBytes",
+                "UnlockedBytes")) {
+            assertInstanceOf(Long.class, remote.getAttribute(name, number), number);
+        }
+        assertEquals(1L, remote.getAttribute(name, "ItemsCount"));
+        assertEquals(VALUE.length(), ((Long) remote.getAttribute(name, "MemoryValueBytes")).intValue());
+        assertEquals(true, remote.getAttribute(name, "RustInitialized"));
+        assertEquals(false, remote.getAttribute(name, "Hardened"));
+        assertEquals("software_keystore", remote.getAttribute(name, "StorageType"));
+        assertEquals("aes_256_gcm", remote.getAttribute(name, "EncryptionType"));
+        assertEquals("256_bit", remote.getAttribute(name, "KeyStrength"));
+        for (var attribute : remote.getMBeanInfo(name).getAttributes()) {
+            assertFalse(attribute.isWritable(), attribute.getName());
+            assertNotNull(remote.getAttribute(name, attribute.getName()));
         }
     }
 
