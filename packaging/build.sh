@@ -31,7 +31,7 @@ install -m 755 packaging/memguard packaging/share-classes -t "$tree/bin"
 install -m 644 target/memguard.jar target/lib/*.jar -t "$tree/lib"
 install -m 644 "$natives"/* -t "$tree/native"
 install -m 644 scripts/lib/{java,launch}.sh -t "$tree/shell"
-install -m 644 LICENSE README.md INTEGRATION.md SECURITY.md docs/{FORMAT,HARDWARE,CONTRACT}.md target/bom.json -t "$tree/share/doc/memguard"
+install -m 644 LICENSE src/main/resources/META-INF/THIRD-PARTY-NOTICES README.md INTEGRATION.md SECURITY.md docs/{FORMAT,HARDWARE,CONTRACT,BACKUP,CONTAINERS}.md target/bom.json -t "$tree/share/doc/memguard"
 completion=$tree/share/bash-completion/completions/memguard
 classes=(java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "target/memguard.jar:target/lib/*")
 "${classes[@]}" packaging/Completion.java >"$completion"
@@ -50,9 +50,10 @@ debian() {
   cp -a "$tree"/{bin,lib,native,shell} "$root/usr/lib/memguard"
   cp -a "$tree"/share/{man,bash-completion,doc} "$root/usr/share"
   cp -a "$tree/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
-  mv "$root/usr/share/doc/memguard/LICENSE" "$root/usr/share/doc/memguard/copyright"
+  (cd "$root/usr/share/doc/memguard" && cat LICENSE THIRD-PARTY-NOTICES >copyright && rm LICENSE THIRD-PARTY-NOTICES)
   ln -s ../lib/memguard/bin/memguard "$root/usr/bin/memguard"
   ln -s /var/cache/memguard/memguard.jsa "$root/usr/lib/memguard/memguard.jsa"
+  ln -s /var/cache/memguard/memguard.jsa.for "$root/usr/lib/memguard/memguard.jsa.for"
   install -m 644 packaging/deb/triggers "$root/DEBIAN"
   install -m 755 packaging/deb/{postinst,postrm} "$root/DEBIAN"
   name=${version/-/\~} # a snapshot comes before its release

@@ -71,6 +71,32 @@ archive_is_whole() {
     tar -tzf "target/dist/memguard-$version.tar.gz" "memguard-$version/$name" || return 1
   done
 }
+licences_are_whole() { # of all that is linked or lies beside, in each of the three
+  local package component
+  for package in jar tar deb; do
+    case $package in
+      jar) unzip -p "target/dist/memguard-$version.jar" META-INF/LICENSE META-INF/THIRD-PARTY-NOTICES ;;
+      tar) tar -xzOf "target/dist/memguard-$version.tar.gz" "memguard-$version/share/doc/memguard/"{LICENSE,THIRD-PARTY-NOTICES} ;;
+      deb)
+        if ! type -P dpkg-deb >/dev/null; then continue; fi
+        dpkg-deb --fsys-tarfile target/dist/memguard_*_amd64.deb | tar -xO ./usr/share/doc/memguard/copyright
+        ;;
+    esac >target/notices || return 1
+    grep -q 'Apache License' target/notices || { echo "$package: our own licence is missing"; return 1; }
+    while read -r component; do
+      grep -qxF "$component" target/notices || { echo "$package: $component is missing"; return 1; }
+    done < <({ unzip -p "target/dist/memguard-$version.jar" io/memguard/native/linux-x86_64/sbom.cdx.json
+      if [ "$package" != jar ]; then cat target/bom.json; fi; } | python3 -c '
+import json, sys
+decoder, text = json.JSONDecoder(), sys.stdin.read()
+while text.strip():
+    bom, end = decoder.raw_decode(text.lstrip())
+    text = text.lstrip()[end:]
+    for component in bom["components"]:
+        print(component["name"], component["version"])
+print("Rust standard library")')
+  done
+}
 jars_are_whole() {
   unzip -l "target/dist/memguard-$version-sources.jar" '*io/memguard/MemGuard.java' \
     && unzip -l "target/dist/memguard-$version-javadoc.jar" '*io/memguard/MemGuard.html'
@@ -86,6 +112,7 @@ check "the libraries in the jar need glibc 2.31, and are those of their checksum
 check "a library that needs a later one is refused" newer_glibc_is_refused
 check "the sources and the Javadoc are in their jars" jars_are_whole
 check "the tar.gz is whole" archive_is_whole
+check "the licences of all that is linked are in the jar and both packages" licences_are_whole
 check "without Java the launcher says what it needs" no_java_is_said
 if type -P groff >/dev/null; then check "the manual is clean and whole" manual_is_clean; else skip "the manual: no groff"; fi
 check "bash completes a command" bash_completes "memguard rot" rotate
