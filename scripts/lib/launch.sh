@@ -32,7 +32,11 @@ run_memguard() { # class data archive, arguments
   unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS # the JVM announces them, and they bring agents along
   export LC_ALL=C.UTF-8 # names and paths are UTF-8 whatever the locale, which may not even be installed
   ulimit -S -c 0
-  exec "$jdk/bin/java" "${options[@]}" -XX:SharedArchiveFile="$classes" "${main[@]}" "$@"
+  # An archive that came along when its folder was moved or copied has the classes of another place.
+  if { read -r name <"$classes.for"; } 2>/dev/null && [ "$name" = "$module_path" ]; then
+    options+=("-XX:SharedArchiveFile=$classes")
+  fi
+  exec "$jdk/bin/java" "${options[@]}" "${main[@]}" "$@"
 }
 
 # Keeps the classes of trial runs in the form that the JVM maps at its start (class data sharing). A static archive: a
@@ -52,6 +56,9 @@ share_classes() ( # file
   awk '!seen[$0]++' "$work"/*.list >"$work/classes"
   "$jdk/bin/java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$work/classes" \
     -XX:SharedArchiveFile="$work/memguard.jsa" "${main[@]}"
-  chmod 644 "$work/memguard.jsa"
+  echo "$module_path" >"$work/memguard.jsa.for"
+  chmod 644 "$work/memguard.jsa" "$work/memguard.jsa.for"
+  rm -f "$1.for"
   mv "$work/memguard.jsa" "$1"
+  mv "$work/memguard.jsa.for" "$1.for"
 ) </dev/null >/dev/null 2>&1

@@ -86,8 +86,9 @@ final class RekeyCommand implements Callable<Integer> {
     }
 
     private void rekey(String to) {
-        try (var guard = main.store().open(OpenMode.EXISTING)) {
-            guard.rekey(next(to), new ProgressBar());
+        try (var guard = main.store().open(OpenMode.EXISTING);
+                var progress = new KeyChange("the same memguard rekey, or memguard rekey --abort")) {
+            guard.rekey(next(to), progress);
         } catch (MemGuardException e) {
             if (e.code() != ErrorCode.KEY_INVALID || !isDone(to)) {
                 throw e;

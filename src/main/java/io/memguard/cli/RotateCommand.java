@@ -17,8 +17,9 @@ final class RotateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (var guard = main.store().open(OpenMode.EXISTING)) {
-            guard.rotate(new ProgressBar());
+        try (var guard = main.store().open(OpenMode.EXISTING);
+                var progress = new KeyChange("memguard rotate")) {
+            guard.rotate(progress);
         }
         return 0;
     }
