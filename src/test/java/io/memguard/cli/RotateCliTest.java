@@ -5,11 +5,13 @@ import static io.memguard.cli.NewStore.assertError;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.os.DurableFile;
+import io.memguard.process.ChildJvm;
 import io.memguard.tokens.SoftHsm;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -101,5 +103,26 @@ class RotateCliTest {
                 " 25 %  25000 of 100000 files  5000/s  0:15 left   ", ProgressBar.line("files", 25_000, 100_000, 5));
         assertEquals("  0 %  0 of 100000 files  0/s  0:00 left   ", ProgressBar.line("files", 0, 100_000, 0));
         assertEquals("100 %  0 of 0 files  0/s  0:00 left   ", ProgressBar.line("files", 0, 0, 0));
+    }
+
+    /** Ctrl-C, and what a system sends when it stops a service: what is so then, and how it goes on. */
+    @Test
+    void whoeverEndsAChangeOfTheKeyIsToldWhatIsSo() throws Exception {
+        for (String signal : new String[] {"INT", "TERM"}) {
+            for (boolean begun : new boolean[] {true, false}) {
+                try (var child =
+                        ChildJvm.start(EndedKeyChange.class, List.of(), begun ? List.of("begun") : List.of())) {
+                    child.expect("ready");
+                    new ProcessBuilder("kill", "-" + signal, Long.toString(child.pid()))
+                            .start()
+                            .waitFor();
+                    assertEquals(
+                            "memguard: interrupted " + (begun ? "after 3 of 10 files" : "at the start")
+                                    + "; all secrets can be read and written; to finish: memguard rotate\n",
+                            child.rest());
+                    assertEquals(signal.equals("INT") ? 130 : 143, child.exitCode());
+                }
+            }
+        }
     }
 }

@@ -48,7 +48,9 @@ final class Bcfks {
                     }
                 }
                 parts.add(new Der(
-                        tag, Arrays.copyOfRange(bytes, begin, at + length), Arrays.copyOfRange(bytes, at, at + length)));
+                        tag,
+                        Arrays.copyOfRange(bytes, begin, at + length),
+                        Arrays.copyOfRange(bytes, at, at + length)));
                 at += length;
             }
             return parts;
@@ -59,8 +61,8 @@ final class Bcfks {
         Der store = Der.of(file);
         Der data = store.part(0);
         Der check = store.part(1);
-        byte[] mac = IndependentReader.hmac(
-                "HmacSHA512", derived(check.part(1), password, "INTEGRITY_CHECK"), data.whole());
+        byte[] mac =
+                IndependentReader.hmac("HmacSHA512", derived(check.part(1), password, "INTEGRITY_CHECK"), data.whole());
         IndependentReader.require(Arrays.equals(mac, check.part(2).content()), "the container's HMAC");
         byte[] objects = decrypted(data, password, "STORE_ENCRYPTION");
         for (Der object : Der.of(objects).part(4).parts()) {

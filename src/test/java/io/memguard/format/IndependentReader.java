@@ -40,7 +40,10 @@ final class IndependentReader {
         this.folder = folder;
         String text = Files.readString(folder.resolve("store.meta"), StandardCharsets.US_ASCII);
         text.lines().forEach(line -> metadata.put(line.split(": ", 2)[0], line.split(": ", 2)[1]));
-        require(metadata.get("memguard-store").equals("1") && metadata.get("provider").equals("software"), "format");
+        require(
+                metadata.get("memguard-store").equals("1")
+                        && metadata.get("provider").equals("software"),
+                "format");
         storeId = hex("store-id");
         byte[] master = argon2id(passphrase);
         require(Arrays.equals(branch(master, "check", 16), hex("key.passphrase-check")), "passphrase");
@@ -49,7 +52,10 @@ final class IndependentReader {
         byte[] wrapped = Bcfks.secretKey(Files.readAllBytes(container), password, "memguard-store-key");
         String aad = "memguard/1 store key " + metadata.get("store-id");
         storeKey = gcm(branch(master, "kek", 32), wrapped, aad.getBytes(StandardCharsets.US_ASCII));
-        require(Arrays.equals(open(Base64.getDecoder().decode(metadata.get("key-check")), KEY_CHECK, new byte[32]), CHECKED), "key");
+        require(
+                Arrays.equals(
+                        open(Base64.getDecoder().decode(metadata.get("key-check")), KEY_CHECK, new byte[32]), CHECKED),
+                "key");
         String covered = text.substring(0, text.lastIndexOf("seal: "));
         byte[] seal = Base64.getDecoder().decode(metadata.get("seal"));
         byte[] place = sha256(covered.getBytes(StandardCharsets.US_ASCII));
@@ -113,7 +119,8 @@ final class IndependentReader {
 
     private byte[] branch(byte[] master, String purpose, int length) throws GeneralSecurityException {
         byte[] pseudorandom = hmac("HmacSHA256", new byte[32], master);
-        byte[] info = ("memguard/1 " + purpose + " " + metadata.get("store-id") + "\1").getBytes(StandardCharsets.US_ASCII);
+        byte[] info =
+                ("memguard/1 " + purpose + " " + metadata.get("store-id") + "\1").getBytes(StandardCharsets.US_ASCII);
         return Arrays.copyOf(hmac("HmacSHA256", pseudorandom, info), length);
     }
 

@@ -47,7 +47,8 @@ class IndependentReaderTest {
 
     @Test
     void aReaderWrittenFromTheDocumentOpensAStoreAlsoAfterARotation() throws Exception {
-        var values = new TreeMap<>(Map.of("a", "", "db/pass word", "hunter2", "caf\u00e9 \uD83D\uDD11", "x".repeat(100_000)));
+        var values = new TreeMap<>(
+                Map.of("a", "", "db/pass word", "hunter2", "caf\u00e9 \uD83D\uDD11", "x".repeat(100_000)));
         try (var guard = MemGuard.at(directory).keys(keys("\n")).open()) {
             values.forEach((name, text) -> store(guard, name, text));
             store(guard, "deleted", "gone");

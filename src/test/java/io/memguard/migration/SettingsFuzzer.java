@@ -26,10 +26,7 @@ public final class SettingsFuzzer {
         var format = input.length == 0 ? 'P' : input[0];
         byte[] file = input.length == 0 ? input : Arrays.copyOfRange(input, 1, input.length);
         var source = new JasyptFile.Source(
-                "file",
-                file,
-                format == 'P' ? Format.PROPERTIES : format == 'Y' ? Format.YAML : Format.BY_NAME,
-                0);
+                "file", file, format == 'P' ? Format.PROPERTIES : format == 'Y' ? Format.YAML : Format.BY_NAME, 0);
         try {
             var read = JasyptFile.read(source, PASSWORD, SCHEME);
             var names = new HashSet<String>();

@@ -18,7 +18,7 @@ import java.util.jar.Manifest;
  */
 final class BouncyCastleEdition {
     /** What the library is built with; pom.xml. */
-    private static final String NEEDED = "bcprov-jdk18on, 1.80 or later";
+    private static final String NEEDED = "bcprov-jdk18on, 1.70 or later";
 
     private static final List<String> CLASSES = List.of(
             "org/bouncycastle/jce/provider/BouncyCastleProvider.class",

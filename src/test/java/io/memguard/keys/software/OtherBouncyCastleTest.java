@@ -64,7 +64,7 @@ class OtherBouncyCastleTest {
     @Test
     void withoutBouncyCastleTheSoftwareKeystoreSaysWhatIsMissing() throws Exception {
         assertEquals(
-                "SECURITY_ERROR the software keystore needs Bouncy Castle (bcprov-jdk18on, 1.80 or later), which is not on the"
+                "SECURITY_ERROR the software keystore needs Bouncy Castle (bcprov-jdk18on, 1.70 or later), which is not on the"
                         + " class path",
                 run(withoutBouncyCastle(), List.of(), temporary.toString()));
     }
