@@ -86,6 +86,18 @@ class DegradedTest {
     }
 
     @Test
+    void aKeyChangeThatWasInterruptedOpensAllTheSame() throws Exception {
+        try (var guard = open(store, passphrase).open()) {
+            assertThrows(
+                    IllegalStateException.class,
+                    () -> guard.rotate((done, total) -> {
+                        throw new IllegalStateException("stopped");
+                    }));
+        }
+        degradedAndBack("libsodium.so.26");
+    }
+
+    @Test
     void absentLibraries() throws Exception {
         degradedAndBack("libsodium.so.26");
     }

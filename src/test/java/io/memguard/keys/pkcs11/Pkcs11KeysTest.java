@@ -199,16 +199,19 @@ class Pkcs11KeysTest {
     }
 
     @Test
-    void aSecondStoreDoesNotShareTheKeyOfTheFirstByAccident() {
+    void aSecondStoreDoesNotShareTheKeyThatTheFirstDestroysOneDay() {
         open().close();
         var other = directory.resolve("other");
         var failure = assertThrows(
                 MemGuardException.class, () -> MemGuard.at(other).keys(keys()).open());
         assertEquals(ErrorCode.KEY_INVALID, failure.code());
         assertTrue(failure.getMessage().contains("made for another store"), failure.getMessage());
-        String shared = failure.getMessage().replaceAll("(?s).*(id=[%0-9a-f]+).*", "$1");
-        String uri = token.uriWithPin("key;" + shared);
-        MemGuard.at(other).keys(Pkcs11Keys.uri(uri)).open().close();
+        String id = token.tool("--list-objects", "--type", "secrkey").replaceAll("(?s).*ID: +([0-9a-f]+).*", "$1");
+        String uri = token.uriWithPin("key;id=" + id.replaceAll("..", "%$0"));
+        var named = assertThrows(
+                MemGuardException.class,
+                () -> MemGuard.at(other).keys(Pkcs11Keys.uri(uri)).open());
+        assertTrue(named.getMessage().contains("made for another store"), named.getMessage());
         open().close();
     }
 
