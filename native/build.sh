@@ -75,5 +75,6 @@ put "$made/libmemguard_ffi.so" "$out/libmemguard_ffi.so"
     printf '%s  %s\n' "$(gzip -1 -c "$library" | tail -c 8 | od -A n -N 4 -t x4 --endian=little | tr -d ' ')" "$library"
   done >CRC32SUMS
 )
+./symbols.sh "$out/libmemguard_ffi.so"
 ./sbom.sh "$build/sodium" >"$out/sbom.cdx.json"
 if [ "$kind" = portable ]; then ./glibc.sh "$out"/*.so*; fi

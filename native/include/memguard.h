@@ -44,6 +44,12 @@
 // The data is of a kind that this library does not read.
 #define MG_ERR_UNSUPPORTED -11
 
+// The thread's stack is too short for what would have to be taken back.
+#define MG_ERR_STACK -12
+
+// The operating system refused protected memory for another reason than the limit: minus errno(3), 1 to 999.
+#define MG_ERR_REFUSED -1000
+
 // Flag: don't use memfd_secret(2), which keeps the system from hibernating while it is in use.
 #define MG_NO_MEMFD_SECRET 1
 
@@ -87,11 +93,12 @@ typedef struct MgUsage {
 extern "C" {
 #endif // __cplusplus
 
-// The version of this interface: 2. Version 1 had neither mg_bcfks_read nor mg_wipe_traces.
+// The version of this interface: 3. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left.
 uint32_t mg_abi_version(void);
 
 // Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
-// (MG_NO_MEMFD_SECRET, MG_BEST_EFFORT), else MG_ERR_LOCKED_MEMORY.
+// (MG_NO_MEMFD_SECRET, MG_BEST_EFFORT), else MG_ERR_LOCKED_MEMORY. MG_ERR_SYSTEM: where there are no random bytes, or where
+// another library takes the memory of aws-lc's keys over (OPENSSL_memory_*).
 int32_t mg_init(uint32_t flags);
 
 // Makes a cache and writes its number to `cache`.
@@ -136,15 +143,20 @@ int32_t mg_remove(uint64_t cache, uint64_t handle);
 int64_t mg_length(uint64_t cache, uint64_t handle);
 
 // Opens a value into a window; returns the window's number, or a status. The caller reads `data` and `length` of entry
-// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release.
+// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release. MG_ERR_STACK: where the stack might not
+// suffice for that.
 int64_t mg_borrow(uint64_t cache,
                   uint64_t handle);
 
-// Takes a window of `length` zeros to write to; returns its number, or a status.
-int64_t mg_window_acquire(uint64_t length, uint32_t flags);
+// Takes a window of `length` zeros to write to; returns its number, or a status. MG_ERR_STACK as for mg_borrow.
+int64_t mg_window_acquire(uint64_t length,
+                          uint32_t flags);
 
 // Wipes a window and takes it back; a second time is MG_ERR_STALE_HANDLE.
 int32_t mg_window_release(int64_t window);
+
+// How many bytes of its stack Java's methods may still take on this thread; very many where that is not known.
+int64_t mg_stack_left(void);
 
 // The table of windows: 4096 entries, valid for ever.
 const struct MgWindow *mg_windows(void);

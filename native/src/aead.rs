@@ -2,6 +2,7 @@
 //!
 //! The context with the expanded key lies in protected memory, several to a page. `unsafe` is here for aws-lc's calls.
 
+use crate::crypto_heap;
 use crate::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
 use crate::status::Error;
 use crate::traces;
@@ -107,6 +108,7 @@ fn place(flags: u32) -> Result<*mut aws::EVP_AEAD_CTX, Error> {
 /// # Safety
 /// `key` must be readable for [`KEY`] bytes.
 pub unsafe fn create(key: *const u8, flags: u32) -> Result<u64, Error> {
+    crypto_heap::require()?;
     // SAFETY: the caller vouches for `key`.
     let context = Arc::new(unsafe { Context::new(key, flags) }?);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use crate::lifetime::Lifetime;
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::table::{self, Idle};
 use crate::window::{self, MgWindow, Window};
-use crate::{aead, base64, bcfks, fork, garbage, process_key, region, traces};
+use crate::{aead, base64, bcfks, crypto_heap, fork, garbage, process_key, region, room, traces};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -77,14 +77,15 @@ fn out<T>(target: *mut T) -> Result<*mut T, Error> {
     }
 }
 
-/// The version of this interface: 2. Version 1 had neither mg_bcfks_read nor mg_wipe_traces.
+/// The version of this interface: 3. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_abi_version() -> u32 {
-    2
+    3
 }
 
 /// Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
-/// (MG_NO_MEMFD_SECRET, MG_BEST_EFFORT), else MG_ERR_LOCKED_MEMORY.
+/// (MG_NO_MEMFD_SECRET, MG_BEST_EFFORT), else MG_ERR_LOCKED_MEMORY. MG_ERR_SYSTEM: where there are no random bytes, or where
+/// another library takes the memory of aws-lc's keys over (OPENSSL_memory_*).
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_init(flags: u32) -> i32 {
     status(|| {
@@ -92,6 +93,7 @@ pub extern "C" fn mg_init(flags: u32) -> i32 {
         if unsafe { sodium::sodium_init() } < 0 {
             return Err(Error::System);
         }
+        crypto_heap::require()?;
         fork::watch();
         process_key::init(flags)
     })
@@ -192,19 +194,24 @@ pub extern "C" fn mg_length(cache: u64, handle: u64) -> i64 {
 }
 
 /// Opens a value into a window; returns the window's number, or a status. The caller reads `data` and `length` of entry
-/// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release.
+/// `number & 0xFFFF` of mg_windows(), and returns the number to mg_window_release. MG_ERR_STACK: where the stack might not
+/// suffice for that.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_borrow(cache: u64, handle: u64) -> i64 {
-    guarded(|| cache::borrow(cache, handle).map(Window::into_number))
+    guarded(|| {
+        room::require()?;
+        cache::borrow(cache, handle).map(Window::into_number)
+    })
 }
 
-/// Takes a window of `length` zeros to write to; returns its number, or a status.
+/// Takes a window of `length` zeros to write to; returns its number, or a status. MG_ERR_STACK as for mg_borrow.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_window_acquire(length: u64, flags: u32) -> i64 {
     guarded(|| {
         if length > MAX_LENGTH {
             return Err(Error::InvalidArgument);
         }
+        room::require()?;
         process_key::get()?; // libsodium is ready then
         Window::acquire(length as usize, flags).map(Window::into_number)
     })
@@ -214,6 +221,12 @@ pub extern "C" fn mg_window_acquire(length: u64, flags: u32) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_window_release(window: i64) -> i32 {
     status(|| window::release(window))
+}
+
+/// How many bytes of its stack Java's methods may still take on this thread; very many where that is not known.
+#[unsafe(no_mangle)]
+pub extern "C" fn mg_stack_left() -> i64 {
+    room::left().min(i64::MAX as usize) as i64
 }
 
 /// The table of windows: 4096 entries, valid for ever.

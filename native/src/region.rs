@@ -2,6 +2,7 @@
 //!
 //! `unsafe` is here for the system calls and for libsodium's allocator; what is handed out is a pointer and a length.
 
+use crate::kept;
 use crate::status::Error;
 use libsodium_sys as sodium;
 use std::ptr;
@@ -109,12 +110,12 @@ impl Region {
                         MEMFD_SECRET_MISSING.store(true, Ordering::Relaxed);
                         Ok(None)
                     }
-                    _ => Err(Error::OutOfMemory),
+                    other => Err(Error::Refused(other)),
                 };
             }
             let made = match libc::ftruncate(fd, length as libc::off_t) {
                 0 => map_between_guards(fd, length),
-                _ => Err(Error::OutOfMemory),
+                _ => Err(Error::Refused(errno())),
             };
             libc::close(fd);
             let data = made?;
@@ -133,13 +134,14 @@ impl Region {
         unsafe {
             let data = sodium::sodium_malloc(length).cast::<u8>();
             if data.is_null() {
-                return Err(Error::OutOfMemory);
+                return Err(Error::Refused(errno()));
             }
             // sodium_malloc ignores a failed mlock; this tells.
             let locked = sodium::sodium_mlock(data.cast(), length) == 0;
             if !locked && flags & MG_BEST_EFFORT == 0 {
+                let error = not_locked(errno());
                 sodium::sodium_free(data.cast());
-                return Err(Error::LockedMemory);
+                return Err(error);
             }
             keep_private(data, length);
             sodium::sodium_memzero(data.cast(), length);
@@ -184,13 +186,14 @@ unsafe fn map_between_guards(fd: i32, length: usize) -> Result<*mut u8, Error> {
         unsafe {
             let base = libc::mmap(ptr::null_mut(), total, libc::PROT_NONE, private, -1, 0);
             if base == libc::MAP_FAILED {
-                return Err(Error::OutOfMemory);
+                return Err(Error::Refused(errno()));
             }
             let base = base.cast::<u8>();
             let middle = base.add(PAGE);
             if libc::munmap(middle.cast(), length) != 0 {
+                let error = Error::Refused(errno());
                 libc::munmap(base.cast(), total); // vm.max_map_count: whole, it needs no more mappings
-                return Err(Error::OutOfMemory);
+                return Err(error);
             }
             let mapped = libc::mmap(middle.cast(), length, access, fixed, fd, 0);
             if mapped == middle.cast() {
@@ -203,11 +206,21 @@ unsafe fn map_between_guards(fd: i32, length: usize) -> Result<*mut u8, Error> {
                 libc::EEXIST => {} // Another thread was faster; elsewhere, then.
                 // The limit is EAGAIN here; ENOMEM is vm.max_map_count or a real shortage.
                 libc::EAGAIN => return Err(Error::LockedMemory),
-                _ => return Err(Error::OutOfMemory),
+                other => return Err(Error::Refused(other)),
             }
         }
     }
     Err(Error::OutOfMemory)
+}
+
+/// What a failed mlock(2) says: the limit, or what else refused it, such as a filter of system calls.
+fn not_locked(errno: i32) -> Error {
+    match errno {
+        libc::EAGAIN | libc::ENOMEM => Error::LockedMemory,
+        // Also where nothing may be locked at all.
+        libc::EPERM if kept::limit() == 0 => Error::LockedMemory,
+        other => Error::Refused(other),
+    }
 }
 
 /// Keeps whole pages out of core dumps and forked children. Failure is no danger to speak of: a kernel too old for the

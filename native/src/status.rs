@@ -24,6 +24,10 @@ pub const MG_ERR_NOT_INITIALIZED: i32 = -9;
 pub const MG_ERR_SYSTEM: i32 = -10;
 /// The data is of a kind that this library does not read.
 pub const MG_ERR_UNSUPPORTED: i32 = -11;
+/// The thread's stack is too short for what would have to be taken back.
+pub const MG_ERR_STACK: i32 = -12;
+/// The operating system refused protected memory for another reason than the limit: minus errno(3), 1 to 999.
+pub const MG_ERR_REFUSED: i32 = -1000;
 
 /// The reasons why a call fails, inside this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,10 @@ pub enum Error {
     System,
     /// See [`MG_ERR_UNSUPPORTED`].
     Unsupported,
+    /// See [`MG_ERR_STACK`].
+    Stack,
+    /// See [`MG_ERR_REFUSED`]; with errno.
+    Refused(i32),
 }
 
 impl Error {
@@ -61,6 +69,8 @@ impl Error {
             Error::NotInitialized => MG_ERR_NOT_INITIALIZED,
             Error::System => MG_ERR_SYSTEM,
             Error::Unsupported => MG_ERR_UNSUPPORTED,
+            Error::Stack => MG_ERR_STACK,
+            Error::Refused(errno) => MG_ERR_REFUSED - errno.clamp(1, 999),
         }
     }
 }

@@ -86,14 +86,16 @@ pub fn with_room<T>(need: usize, flags: u32, map: impl Fn(u32) -> Result<T, Erro
     for which in [Idle::Long, Idle::Any] {
         match result {
             // libsodium's allocator locks a page more.
-            Err(Error::LockedMemory | Error::NoWindow) if table::trim(which, need + 2 * PAGE) > 0 => {
+            Err(Error::LockedMemory | Error::NoWindow | Error::Refused(libc::ENOMEM))
+                if table::trim(which, need + 2 * PAGE) > 0 =>
+            {
                 result = map(flags & !MG_BEST_EFFORT);
             }
             _ => {}
         }
     }
     match result {
-        Err(Error::LockedMemory | Error::OutOfMemory) if flags & MG_BEST_EFFORT != 0 => map(flags),
+        Err(Error::LockedMemory | Error::OutOfMemory | Error::Refused(_)) if flags & MG_BEST_EFFORT != 0 => map(flags),
         other => other,
     }
 }

@@ -22,7 +22,7 @@ final class LibraryLoader {
     static final String SODIUM = "libsodium.so.26";
     static final String CACHE = "libmemguard_ffi.so";
 
-    private static final int ABI_VERSION = 2;
+    private static final int ABI_VERSION = 3;
     private static final String MAPPED = "memguard.native.mapped.";
 
     private LibraryLoader() {}

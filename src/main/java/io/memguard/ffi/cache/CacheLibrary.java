@@ -813,6 +813,66 @@ public class CacheLibrary extends CacheLibrary$shared {
         }
     }
 
+    private static class mg_stack_left {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_stack_left").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_stack_left()
+     * }
+     */
+    public static FunctionDescriptor mg_stack_left$descriptor() {
+        return mg_stack_left.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_stack_left()
+     * }
+     */
+    public static MethodHandle mg_stack_left$handle() {
+        return mg_stack_left.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_stack_left()
+     * }
+     */
+    public static MemorySegment mg_stack_left$address() {
+        return mg_stack_left.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_stack_left()
+     * }
+     */
+    public static long mg_stack_left() {
+        var function$ = mg_stack_left.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_stack_left");
+            }
+            return io.memguard.ffi.Downcall.callLong(function$);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class mg_windows {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             CacheLibrary.C_POINTER    );
@@ -1672,6 +1732,24 @@ public class CacheLibrary extends CacheLibrary$shared {
      */
     public static int MG_ERR_UNSUPPORTED() {
         return MG_ERR_UNSUPPORTED;
+    }
+    private static final int MG_ERR_STACK = (int)-12L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_STACK -12
+     * }
+     */
+    public static int MG_ERR_STACK() {
+        return MG_ERR_STACK;
+    }
+    private static final int MG_ERR_REFUSED = (int)-1000L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_REFUSED -1000
+     * }
+     */
+    public static int MG_ERR_REFUSED() {
+        return MG_ERR_REFUSED;
     }
 }
 

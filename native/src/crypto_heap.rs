@@ -1,0 +1,121 @@
+//! Where aws-lc's own allocations go: to the functions here, which no other library of the process can replace, and whose
+//! `free` wipes. Set before any other call of aws-lc, since what was allocated before must not be freed by these.
+//!
+//! `unsafe` is here because aws-lc hands out and takes plain pointers. Each block has its size in front of it.
+
+use crate::status::Error;
+use aws_lc_sys as aws;
+use libsodium_sys as sodium;
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+// The other way to take the allocations over, which aws-lc leaves to every library of the process: these names are looked
+// for in none, here they mean nothing.
+std::arch::global_asm!(
+    ".irp name, OPENSSL_memory_alloc, OPENSSL_memory_free, OPENSSL_memory_get_size, OPENSSL_memory_realloc, sdallocx",
+    ".weak \\name",
+    ".hidden \\name",
+    ".endr",
+);
+
+/// In front of each block: its size, and as much room as keeps what follows aligned as malloc(3) does.
+const HEADER: usize = 16;
+
+static SET: OnceLock<bool> = OnceLock::new();
+
+/// Makes sure that aws-lc allocates here; to be called before anything else of aws-lc.
+pub fn require() -> Result<(), Error> {
+    // SAFETY: the three functions keep what aws-lc expects of malloc, realloc and free; nothing was allocated before.
+    let set = || unsafe { aws::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free)) == 1 };
+    // Refused only where OPENSSL_memory_* are defined, and would get all keys and plaintext.
+    if *SET.get_or_init(set) {
+        Ok(())
+    } else {
+        Err(Error::System)
+    }
+}
+
+unsafe extern "C" fn allocate(size: usize, _file: *const c_char, _line: c_int) -> *mut c_void {
+    let Some(whole) = size.checked_add(HEADER) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the header is within the block.
+    unsafe {
+        let block = libc::malloc(whole).cast::<u8>();
+        if block.is_null() {
+            return ptr::null_mut();
+        }
+        block.cast::<usize>().write(size);
+        block.add(HEADER).cast()
+    }
+}
+
+unsafe extern "C" fn reallocate(old: *mut c_void, size: usize, file: *const c_char, line: c_int) -> *mut c_void {
+    // SAFETY: `old` is null or what `allocate` returned; both blocks have as many bytes as are copied.
+    unsafe {
+        let new = allocate(size, file, line);
+        if !old.is_null() && !new.is_null() {
+            ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast(), size_of_block(old).min(size));
+            free(old, file, line);
+        }
+        new
+    }
+}
+
+unsafe extern "C" fn free(block: *mut c_void, _file: *const c_char, _line: c_int) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: it is what `allocate` returned, and the caller's no more.
+    unsafe {
+        sodium::sodium_memzero(block, size_of_block(block));
+        libc::free(block.cast::<u8>().sub(HEADER).cast());
+    }
+}
+
+/// # Safety
+/// `block` must be what [`allocate`] returned.
+unsafe fn size_of_block(block: *mut c_void) -> usize {
+    // SAFETY: its header is in front of it.
+    unsafe { block.cast::<u8>().sub(HEADER).cast::<usize>().read() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::slice;
+
+    #[test]
+    fn aws_lc_allocates_here_and_a_block_that_grows_keeps_what_is_in_it() {
+        require().unwrap();
+        require().unwrap();
+        // SAFETY: the blocks are used as long as they are.
+        unsafe {
+            let block = aws::OPENSSL_malloc(5).cast::<u8>();
+            assert_eq!(size_of_block(block.cast()), 5, "aws-lc called allocate");
+            assert_eq!(block as usize % 16, 0);
+            slice::from_raw_parts_mut(block, 5).copy_from_slice(b"mguar");
+            let longer = aws::OPENSSL_realloc(block.cast(), 100_000).cast::<u8>();
+            assert_eq!(size_of_block(longer.cast()), 100_000);
+            assert_eq!(slice::from_raw_parts(longer, 5), b"mguar");
+            aws::OPENSSL_free(longer.cast());
+            aws::OPENSSL_free(ptr::null_mut());
+            assert!(allocate(usize::MAX, ptr::null(), 0).is_null());
+        }
+    }
+
+    #[test]
+    fn what_is_freed_is_wiped() {
+        require().unwrap();
+        // SAFETY: a block of a megabyte is a mapping of its own, of which nothing is read after it is freed; so a small one is
+        // looked at, whose memory stays malloc's. Its first 16 bytes malloc writes to.
+        unsafe {
+            let block = allocate(64, ptr::null(), 0).cast::<u8>();
+            block.write_bytes(0x5A, 64);
+            free(block.cast(), ptr::null(), 0);
+            let left = slice::from_raw_parts(block.add(16), 48);
+            assert!(!left.windows(8).any(|bytes| bytes == [0x5A; 8]));
+        }
+    }
+}
