@@ -2,6 +2,7 @@ package io.memguard.cli;
 
 import io.memguard.doctor.Doctor;
 import io.memguard.doctor.Finding;
+import io.memguard.memory.LockedMemory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -33,6 +34,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        LockedMemory.accept(main.store().policy()); // For the store that is looked at below.
         var findings = new ArrayList<>(Doctor.process(main.store().policy()));
         Optional<Path> directory = main.store().directoryIfGiven();
         if (directory.isPresent() || verify) {

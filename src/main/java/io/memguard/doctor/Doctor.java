@@ -4,7 +4,6 @@ import io.memguard.MemoryPolicy;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.TrustedRecords;
-import io.memguard.memory.LockedMemory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,15 +17,14 @@ public final class Doctor {
     private Doctor() {}
 
     /**
-     * The machine and this process.
+     * The machine and this process. Changes nothing in either.
      *
-     * @param policy what the process chose for memory that can't be locked; best effort counts for the whole process
+     * @param policy what the process chose, or will choose, for memory that can't be locked
      */
     public static List<Finding> process(MemoryPolicy policy) {
-        LockedMemory.accept(policy);
         var machine = new Machine(Path.of("/"));
         var findings = new ArrayList<>(PlatformChecks.all());
-        findings.addAll(MemoryChecks.all(machine));
+        findings.addAll(MemoryChecks.all(machine, policy));
         findings.addAll(DiskChecks.all(machine));
         findings.addAll(AccessChecks.all(machine));
         return List.copyOf(findings);

@@ -1,6 +1,7 @@
 package io.memguard.doctor;
 
 import io.memguard.MemGuardException;
+import io.memguard.MemoryPolicy;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Scratch;
 import io.memguard.memory.SealedCache;
@@ -19,12 +20,13 @@ final class MemoryChecks {
 
     private MemoryChecks() {}
 
-    static List<Finding> all(Machine machine) {
+    static List<Finding> all(Machine machine, MemoryPolicy policy) {
         var findings = new ArrayList<Finding>();
         if (NativeLibraries.isLoaded()) {
-            Finding protection = protection();
+            boolean required = policy == MemoryPolicy.REQUIRE_LOCKED;
+            Finding protection = protection(required);
             findings.add(protection);
-            findings.add(limit(machine, protection.level() != Finding.Level.PROBLEM));
+            findings.add(limit(machine, protection.level() != Finding.Level.PROBLEM, required));
         }
         findings.add(mapCount(machine));
         return findings;
@@ -45,12 +47,12 @@ final class MemoryChecks {
         }
     }
 
-    private static Finding protection() {
+    private static Finding protection(boolean required) {
         int kind;
         try {
             kind = kind();
         } catch (MemGuardException e) {
-            return Finding.of(Finding.Level.PROBLEM, "protected memory", e);
+            return required ? Finding.of(Finding.Level.PROBLEM, "protected memory", e) : unlocked();
         }
         return switch (kind) {
             case SealedCache.MEMFD_SECRET ->
@@ -62,13 +64,16 @@ final class MemoryChecks {
                         "Linux 6.5 or later, or secretmem.enable=1 on the kernel's command line (5.14 and later); allow"
                                 + " memfd_secret in the container's seccomp profile; don't set -D"
                                 + SealedCache.MEMFD_SECRET_PROPERTY + "=false");
-            default ->
-                Finding.advice("protected memory", "not locked, by choice (BEST_EFFORT): it may reach the swap", RAISE);
+            default -> unlocked();
         };
     }
 
+    private static Finding unlocked() {
+        return Finding.advice("protected memory", "not locked, by choice (BEST_EFFORT): it may reach the swap", RAISE);
+    }
+
     /** By trying, since what a value needs depends on the kind of memory, and on what else is locked. */
-    private static Finding limit(Machine machine, boolean hasKey) {
+    private static Finding limit(Machine machine, boolean hasKey, boolean required) {
         var limit = ResourceLimits.lockedMemoryLimit();
         String what = text(limit.soft())
                 + (limit.hard() == limit.soft() ? "" : ", may be raised to " + text(limit.hard()))
@@ -81,7 +86,9 @@ final class MemoryChecks {
                         : Finding.advice("locked memory limit", lends + ", not more", RAISE);
             }
         }
-        return Finding.problem("locked memory limit", what + ": no value can be used", RAISE);
+        return required
+                ? Finding.problem("locked memory limit", what + ": no value can be used", RAISE)
+                : Finding.advice("locked memory limit", what + ": values are used in memory that is not locked", RAISE);
     }
 
     private static boolean lends(long size) {
