@@ -2,9 +2,12 @@ package io.memguard.memory;
 
 import io.memguard.ffi.Downcall;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Properties;
@@ -16,13 +19,15 @@ import java.util.Properties;
  * <p>{@code System.load} can't do that: it refuses the same file to a second class loader, and another copy of it would be
  * mapped again. So the files are opened by dlopen(3) itself, which returns what is mapped already when it gets the name
  * that this was opened by, even after the file was deleted. The name is kept where all class loaders see it, in a system
- * property that is called after the library's SHA-256: another version of this library gets a mapping of its own.
+ * property that is called after the library's SHA-256: another version of this library gets a mapping of its own. It is
+ * believed only where the kernel says that this process has mapped a file of that name.
  */
 final class LibraryLoader {
     static final String SODIUM = "libsodium.so.26";
     static final String CACHE = "libmemguard_ffi.so";
 
     private static final int ABI_VERSION = 3;
+    private static final Path MAPS = Path.of("/proc/self/maps");
     private static final String MAPPED = "memguard.native.mapped.";
 
     private LibraryLoader() {}
@@ -43,11 +48,10 @@ final class LibraryLoader {
         Properties shared = System.getProperties();
         synchronized (shared) {
             String name = shared.getProperty(key);
-            if (name != null) {
-                try {
-                    return SymbolLookup.libraryLookup(name, Arena.global());
-                } catch (IllegalArgumentException e) {
-                    // Not mapped in this process: somebody copied the properties of another one.
+            if (name != null && isMapped(name)) {
+                Optional<SymbolLookup> mapped = openMapped(name);
+                if (mapped.isPresent()) {
+                    return mapped.get();
                 }
             }
             try (var unpacked = PackedLibraries.unpack()) {
@@ -55,6 +59,34 @@ final class LibraryLoader {
                 shared.setProperty(key, unpacked.directory().resolve(CACHE).toString());
                 return symbols;
             }
+        }
+    }
+
+    /**
+     * Whether this process has mapped a file of this name: the property may be another process's, from which this one got its
+     * properties, and anybody may have put a library in the place of that name since.
+     */
+    private static boolean isMapped(String name) throws IOException {
+        try (var maps = Files.lines(MAPS, StandardCharsets.ISO_8859_1)) {
+            String end = "/" + name.substring(name.lastIndexOf('/') + 1);
+            return maps.filter(line -> line.contains(end)).anyMatch(line -> {
+                int path = line.indexOf('/');
+                return line.substring(path).equals(name) || line.substring(path).equals(name + " (deleted)");
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    /** By dlopen(3), which knows what is mapped by its name; nothing where that is no library of this version. */
+    private static Optional<SymbolLookup> openMapped(String name) {
+        try {
+            SymbolLookup symbols = SymbolLookup.libraryLookup(name, Arena.global());
+            return symbols.find("mg_abi_version")
+                    .filter(function -> Downcall.callInt(function) == ABI_VERSION)
+                    .map(found -> symbols);
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
         }
     }
 
