@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.memory.Addresses;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.keyring.KeyChangedException;
@@ -52,7 +53,7 @@ final class BulkStore {
             return new Plaintext() {
                 @Override
                 public <R> R read(Borrower<R, RuntimeException> use) {
-                    return use.use(segment);
+                    return Addresses.<R, RuntimeException>read(segment, use);
                 }
             };
         });

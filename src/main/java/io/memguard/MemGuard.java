@@ -10,11 +10,13 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyRecord;
 import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
+import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Scratch;
 import io.memguard.memory.SealedCache;
+import io.memguard.memory.StackRoom;
 import io.memguard.memory.Windows;
 import io.memguard.os.NativeAccess;
 import io.memguard.os.ProcessFlags;
@@ -274,6 +276,10 @@ public final class MemGuard implements AutoCloseable {
         SecretName checked = SecretName.of(name);
         requireNative(value);
         requireOpen();
+        return Addresses.<Status, RuntimeException>read(value, memory -> store(name, checked, memory));
+    }
+
+    private Status store(String name, SecretName checked, MemorySegment value) {
         var event = new StoreEvent();
         event.begin();
         boolean ready = isReady();
@@ -369,14 +375,17 @@ public final class MemGuard implements AutoCloseable {
                     "a stored secret has this name; delete it first, or choose another name");
         }
         SealedCache target = cache();
-        long sealed = target.put(value, timeToLive, idle);
+        long sealed =
+                Addresses.<Long, RuntimeException>read(value, memory -> target.put(memory, timeToLive, idle));
         put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
         sweeper.startOrSweep();
     }
 
     /** Lends a value by its name; {@link #secret} gives a handle that saves the look-up. See {@link Secret#read}. */
     public <R extends @Nullable Object, X extends Throwable> R read(String name, Borrower<R, X> use) throws X {
-        requireOpen();
+        if (closed) {
+            throw isClosed();
+        }
         Secret known = name == null ? null : secrets.get(name);
         return known != null
                 ? known.read(use)
@@ -419,14 +428,17 @@ public final class MemGuard implements AutoCloseable {
             return Optional.empty();
         }
         Secret secret = handle(name, checked);
+        Optional<Secret> found = Optional.of(secret);
         Secret.Cached before = secret.cached();
         if (before != null && before.isMemoryOnly() && secret.isAlive()) { // stored just now
-            return Optional.of(secret);
+            return found;
         }
-        return hydrate(secret, checked, before).map(plaintext -> {
-            plaintext.close();
-            return secret;
-        });
+        Scratch plaintext = hydrate(secret, checked, before);
+        if (plaintext == null) {
+            return Optional.empty();
+        }
+        plaintext.close();
+        return found;
     }
 
     /**
@@ -467,8 +479,9 @@ public final class MemGuard implements AutoCloseable {
         if (ready && bytes.isPresent()) {
             Secret secret = handle(name, checked);
             Secret.Cached before = secret.cached();
-            if (before == null || !before.isMemoryOnly()) {
-                hydrate(secret, checked, before).ifPresent(Scratch::close);
+            Scratch plaintext = before == null || !before.isMemoryOnly() ? hydrate(secret, checked, before) : null;
+            if (plaintext != null) {
+                plaintext.close();
             }
         }
         event.commit();
@@ -698,15 +711,15 @@ public final class MemGuard implements AutoCloseable {
         return store.removeAll();
     }
 
-    /** Wipes all that is in memory and ends the use of the directory. Idempotent. Borrows under way end undisturbed. */
+    /**
+     * Wipes all that is in memory and ends the use of the directory. Idempotent. Borrows under way end undisturbed. Waits a
+     * few seconds for other operations under way; one that takes longer (it waits for another process, say) ends by itself,
+     * and gives back then what it uses.
+     */
     @Override
     public void close() {
-        synchronized (this) {
-            if (closed) {
-                return;
-            }
-            closed = true;
-        }
+        StackRoom.requireForCall();
+        closed = true;
         sweeper.close();
         SealedCache ending = cache;
         if (ending != null) {
@@ -744,18 +757,21 @@ public final class MemGuard implements AutoCloseable {
         if (current != secret) {
             return current.read(use);
         }
-        try (var plaintext =
-                hydrate(secret, SecretName.of(secret.name()), outdated).orElseThrow(MemGuard::gone)) {
+        try (var plaintext = hydrate(secret, SecretName.of(secret.name()), outdated)) {
+            if (plaintext == null) {
+                throw gone();
+            }
             return plaintext.read(use);
         }
     }
 
     /**
-     * The value from disk, which is in the cache now unless another one was put there since; the caller closes it.
+     * The value from disk, which is in the cache now unless another one was put there since; the caller closes it. Null where
+     * there is none.
      *
      * @param before what it takes the place of
      */
-    private Optional<Scratch> hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before) {
+    private @Nullable Scratch hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before) {
         var event = new HydrateEvent();
         event.begin();
         var loaded = store.read(name);
@@ -763,7 +779,7 @@ public final class MemGuard implements AutoCloseable {
             secret.replace(before, null);
             forget(secret, null);
             event.commit();
-            return Optional.empty();
+            return null;
         }
         Scratch plaintext = loaded.get().plaintext();
         try {
@@ -776,12 +792,12 @@ public final class MemGuard implements AutoCloseable {
                 holder.replace(holder == secret ? before : null, sealed);
                 return holder;
             });
+            event.commit();
         } catch (Throwable failure) {
             plaintext.close();
             throw failure;
         }
-        event.commit();
-        return Optional.of(plaintext);
+        return plaintext;
     }
 
     private Secret.Cached seal(SealedCache target, MemorySegment plaintext, long generation) {
@@ -872,16 +888,21 @@ public final class MemGuard implements AutoCloseable {
     }
 
     private void requireOpen() {
+        StackRoom.requireForCall();
         if (closed) {
-            throw new IllegalStateException("this MemGuard is closed");
+            throw isClosed();
         }
+    }
+
+    private static IllegalStateException isClosed() {
+        return new IllegalStateException("this MemGuard is closed");
     }
 
     static void requireNative(MemorySegment value) {
         requireValue(value);
-        if (!value.isNative() || value.byteSize() > SecretBuffer.MAX_SIZE) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, "a value is up to 1 GiB of native memory; use SecretBuffer");
+        Addresses.requireNative(value);
+        if (value.byteSize() > SecretBuffer.MAX_SIZE) {
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a value is up to 1 GiB of native memory");
         }
     }
 

@@ -1,7 +1,7 @@
 package io.memguard;
 
+import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
-import io.memguard.memory.PlainCopy;
 import io.memguard.memory.SealedCache;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -89,17 +89,18 @@ public final class Secret {
      * Copies the value to the beginning of native memory, which is the caller's to wipe.
      *
      * @return how many bytes that were
-     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where it is too small or on the heap; nothing is
-     *     written then
+     * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where it is too small, on the heap, read-only, closed or
+     *     another thread's; nothing is written then
      */
     public long copyTo(MemorySegment target) {
+        Addresses.requireWritable(target);
         return this.<Long, RuntimeException>read(segment -> {
-            if (!target.isNative() || target.byteSize() < segment.byteSize()) {
+            if (target.byteSize() < segment.byteSize()) {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS,
                         "the value has " + segment.byteSize() + " bytes; give native memory of at least as many");
             }
-            PlainCopy.copy(segment, target);
+            Addresses.write(segment, target);
             return segment.byteSize();
         });
     }
@@ -109,9 +110,11 @@ public final class Secret {
         return other.<Boolean, RuntimeException>read(this::contentEquals);
     }
 
-    /** The same with native memory of the caller. */
+    /** The same with native memory of the caller; other memory is {@link ErrorCode#INVALID_ARGUMENTS}. */
     public boolean contentEquals(MemorySegment other) {
-        return this.<Boolean, RuntimeException>read(segment -> GuardedMemory.equal(segment, other));
+        Addresses.requireNative(other);
+        return this.<Boolean, RuntimeException>read(segment -> segment.byteSize() == other.byteSize()
+                && Addresses.<Boolean, RuntimeException>read(other, memory -> GuardedMemory.equal(segment, memory)));
     }
 
     /** Shows no name. */

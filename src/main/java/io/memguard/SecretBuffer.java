@@ -1,5 +1,6 @@
 package io.memguard;
 
+import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.PlainCopy;
@@ -47,11 +48,15 @@ public final class SecretBuffer implements AutoCloseable {
      *     the limit, the need and how to raise it
      */
     public static SecretBuffer allocate(long size) {
+        requireSize(size);
+        return new SecretBuffer(GuardedMemory.allocate(size));
+    }
+
+    private static void requireSize(long size) {
         if (size < 0 || size > MAX_SIZE) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "a secret is 0 to " + MAX_SIZE + " bytes long, not " + size);
         }
-        return new SecretBuffer(GuardedMemory.allocate(size));
     }
 
     /** A new key: random bytes of the operating system. Needs the native libraries. */
@@ -66,12 +71,9 @@ public final class SecretBuffer implements AutoCloseable {
 
     /** Copies native memory; the source stays the caller's to wipe. Heap segments are refused: their garbage stays. */
     public static SecretBuffer copyOf(MemorySegment source) {
-        if (!source.isNative()) {
-            throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS,
-                    "a heap segment leaves copies behind; pass native memory, or a byte[] to consume()");
-        }
-        return filled(source.byteSize(), source);
+        Addresses.requireNative(source);
+        requireSize(source.byteSize());
+        return Addresses.read(source, memory -> filled(memory.byteSize(), memory));
     }
 
     /**
@@ -117,8 +119,11 @@ public final class SecretBuffer implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where there is more
      */
     public static SecretBuffer readFrom(ReadableByteChannel channel, long limit) throws IOException {
+        if (limit < 0) {
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a limit is 0 or more bytes, not " + limit);
+        }
         try (var spool = new Spool();
-                var piece = allocate(Math.min(limit + 1, PIECE))) {
+                var piece = allocate(limit < PIECE ? limit + 1 : PIECE)) {
             long filled = 0;
             while (true) {
                 int count = piece.readOnce(channel, filled);
@@ -171,7 +176,7 @@ public final class SecretBuffer implements AutoCloseable {
         }
     }
 
-    /** Compares in time that depends only on the two lengths. */
+    /** Compares in time that depends only on the two lengths. Waits for no writer that waits for the other buffer. */
     public boolean contentEquals(SecretBuffer other) {
         Objects.requireNonNull(other);
         return read(mine -> other.read(theirs -> GuardedMemory.equal(mine, theirs)));

@@ -50,11 +50,20 @@ final class Sweeper implements AutoCloseable {
         try {
             do {
                 Thread.sleep(INTERVAL);
-            } while (sweep(store));
+            } while (sweepIfPossible(store));
         } catch (InterruptedException e) {
             // Closed.
         } catch (LinkageError e) {
             // The application was unloaded, and its classes can't be loaded any more: nobody uses this store.
+        }
+    }
+
+    /** A full heap is no reason to end: the next time it may have room. */
+    private static boolean sweepIfPossible(WeakReference<MemGuard> store) {
+        try {
+            return sweep(store);
+        } catch (OutOfMemoryError e) {
+            return true;
         }
     }
 

@@ -36,6 +36,10 @@ public final class Downcall {
                     Linker.Option.captureCallState("errno"),
                     Linker.Option.firstVariadicArg(1));
 
+    /** The shape of mg_window_release, which is linked anyway. */
+    private static final MethodHandle ONE_WORD = Linker.nativeLinker()
+            .downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+
     /** Where errno goes that nobody asks for; lines of their own for most threads, so that they don't wait for each other. */
     private static final MemorySegment UNREAD =
             Arena.global().allocate(CACHE_LINE * LINES, CACHE_LINE);
@@ -45,6 +49,57 @@ public final class Downcall {
     /** Calls a function that returns an int. */
     public static int callInt(MemorySegment function, Object... arguments) {
         return (int) call(unread(), function, arguments);
+    }
+
+    /**
+     * Calls a function of one word that returns an int, or nothing. Takes no memory of the heap: for giving back what has
+     * to be given back also where the heap is full.
+     */
+    public static int callOneWord(MemorySegment function, long argument) {
+        try {
+            return (int) ONE_WORD.invokeExact(function, argument);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e); // A C function throws nothing.
+        }
+    }
+
+    /**
+     * A call whose arguments are known before: making it takes no memory of the heap, either. The segments must stay alive.
+     */
+    public static final class Prepared {
+        private final MemorySegment function;
+        private final MemorySegment state;
+        private final MemorySegment[] words = new MemorySegment[8];
+
+        private Prepared(MemorySegment function, MemorySegment state, Object... arguments) {
+            this.function = function;
+            this.state = state;
+            for (int i = 0; i < words.length; i++) {
+                words[i] = word(arguments, i);
+            }
+        }
+
+        /** Calls it; what it returns is in the low bits where it returns an int. */
+        public long call() {
+            try {
+                return (long) HANDLE.invokeExact(
+                        function, state, words[0], words[1], words[2], words[3], words[4], words[5], words[6], words[7]);
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
+    /** Prepares a call that keeps errno in {@code state}, see {@link #allocateState}. */
+    public static Prepared prepare(MemorySegment state, MemorySegment function, Object... arguments) {
+        if (arguments.length > 8) {
+            throw new IllegalArgumentException("a function of " + arguments.length + " arguments");
+        }
+        return new Prepared(function, state, arguments);
     }
 
     /** Calls a function that returns a long. */

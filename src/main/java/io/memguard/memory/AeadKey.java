@@ -38,12 +38,14 @@ public final class AeadKey implements AutoCloseable {
     /** Encrypts under a random IV into {@code IV || ciphertext || tag}. */
     public void seal(MemorySegment aad, MemorySegment plaintext, MemorySegment sealed) {
         requireLength(plaintext.byteSize() + OVERHEAD, sealed);
+        Addresses.requireWritable(sealed);
         check(mg_aead_seal(key, aad, aad.byteSize(), plaintext, plaintext.byteSize(), sealed, sealed.byteSize()));
     }
 
     /** Decrypts; false, and no plaintext, where it does not verify. */
     public boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
         requireLength(sealed.byteSize() - OVERHEAD, plaintext);
+        Addresses.requireWritable(plaintext);
         int status = mg_aead_open(key, aad, aad.byteSize(), sealed, sealed.byteSize(), plaintext, plaintext.byteSize());
         if (status == MG_ERR_AUTHENTICATION()) {
             return false;

@@ -2,11 +2,12 @@ package io.memguard.memory;
 
 import io.memguard.Borrower;
 import io.memguard.os.NativeAccess;
+import io.memguard.os.SharedLock;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,22 +15,27 @@ import org.jspecify.annotations.Nullable;
  * leaked segment throws instead of killing the JVM.
  */
 public final class GuardedMemory implements AutoCloseable {
+    private static final Duration POLITENESS = Duration.ofMillis(5); // Most uses are much shorter.
+
     private static final AtomicLong LOCKED = new AtomicLong();
     private static final AtomicLong UNLOCKED = new AtomicLong();
 
-    private final Pages pages;
+    private final Pages.Block block;
     private final MemorySegment memory;
+    private final long charged;
     private final boolean locked;
 
     // Readers share, a writer is alone; the monitor guards the three fields below and the protection of the pages.
-    private final ReentrantReadWriteLock access = new ReentrantReadWriteLock();
+    private final SharedLock access = new SharedLock(POLITENESS);
     private final Object monitor = new Object();
     private int users;
     private boolean closed;
+    private boolean freed;
 
-    private GuardedMemory(Pages pages, MemorySegment memory, boolean locked) {
-        this.pages = pages;
-        this.memory = memory;
+    private GuardedMemory(Pages.Block block, long charged, boolean locked) {
+        this.block = block;
+        this.memory = block.memory();
+        this.charged = charged;
         this.locked = locked;
     }
 
@@ -40,20 +46,27 @@ public final class GuardedMemory implements AutoCloseable {
      */
     public static GuardedMemory allocate(long size) {
         NativeAccess.require();
+        StackRoom.require();
         Pages pages = Pages.current();
-        MemorySegment memory = pages.allocate(size);
-        if (memory.equals(MemorySegment.NULL)) {
-            throw LockedMemory.exhausted(pages.locked(size));
+        long charged = pages.locked(size);
+        Pages.Block block = pages.allocate(size);
+        if (block == null) {
+            throw LockedMemory.exhausted(charged);
         }
-        boolean locked = pages.lock(memory);
-        if (!locked && LockedMemory.isRequired()) {
-            pages.free(memory);
-            throw LockedMemory.exhausted(pages.locked(size));
+        try {
+            int error = block.lock();
+            if (error != 0 && LockedMemory.isRequired()) {
+                throw LockedMemory.refused(error, charged);
+            }
+            block.memory().fill((byte) 0);
+            var made = new GuardedMemory(block, charged, error == 0);
+            block.protect(Pages.Access.NONE);
+            (made.locked ? LOCKED : UNLOCKED).addAndGet(charged);
+            return made;
+        } catch (Throwable failure) {
+            block.free();
+            throw failure;
         }
-        (locked ? LOCKED : UNLOCKED).addAndGet(pages.locked(size));
-        memory.fill((byte) 0);
-        pages.protect(memory, Pages.Access.NONE);
-        return new GuardedMemory(pages, memory, locked);
     }
 
     /** Bytes of this kind of memory that are locked at present, whole pages. */
@@ -85,82 +98,88 @@ public final class GuardedMemory implements AutoCloseable {
 
     /** Lends it read-only; any number of threads at once. */
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
-        access.readLock().lock();
+        StackRoom.require();
+        var reader = new SharedLock.Use();
+        access.share(reader);
         try {
             return lend(use, false);
         } finally {
-            access.readLock().unlock();
+            access.giveBack(reader);
         }
     }
 
     /** Lends it for writing, to one thread alone. */
     public <R extends @Nullable Object, X extends Throwable> R write(Borrower<R, X> use) throws X {
-        if (access.getReadHoldCount() > 0 && !access.isWriteLockedByCurrentThread()) {
+        StackRoom.require();
+        var writer = new SharedLock.Use();
+        if (!access.takeAlone(writer)) {
             throw new IllegalStateException("a buffer can't be written inside a read of the same buffer");
         }
-        access.writeLock().lock();
         try {
             return lend(use, true);
         } finally {
-            access.writeLock().unlock();
+            access.giveBack(writer);
         }
     }
 
     private <R extends @Nullable Object, X extends Throwable> R lend(Borrower<R, X> use, boolean write) throws X {
-        enter(write);
+        R result;
+        enter(write ? Pages.Access.READ_WRITE : Pages.Access.READ);
         try (var arena = Arena.ofConfined()) {
             var lent = memory.reinterpret(arena, null);
-            return use.use(write ? lent : lent.asReadOnly());
-        } finally {
-            leave();
+            result = use.use(write ? lent : lent.asReadOnly());
+        } catch (Throwable failure) {
+            leave(); // What the callback threw is worth more than that the pages stayed open.
+            throw failure;
         }
+        if (!leave()) {
+            throw LockedMemory.protectionFailed();
+        }
+        return result;
     }
 
-    private void enter(boolean write) {
+    /** Counts a user only when the pages are open to it: else the next one would find them counted, and closed. */
+    private void enter(Pages.Access needed) {
         synchronized (monitor) {
             if (closed) {
                 throw new IllegalStateException("this secret is closed; its memory is wiped");
             }
-            if (users++ == 0) {
-                protect(write ? Pages.Access.READ_WRITE : Pages.Access.READ);
+            if (users == 0 && !block.protect(needed)) {
+                throw LockedMemory.protectionFailed();
             }
+            users++;
         }
     }
 
-    private void leave() {
+    /** False where the pages could not be closed; they are at the next use. */
+    private boolean leave() {
         synchronized (monitor) {
             if (--users > 0) {
-                return;
+                return true;
             }
             if (closed) {
                 free();
-            } else {
-                protect(Pages.Access.NONE);
+                return true;
             }
+            return block.protect(Pages.Access.NONE);
         }
     }
 
-    /** Wipes and frees, or lets the last user do it. Idempotent. */
+    /** Wipes and frees, or lets the last user do it. Idempotent; where an error keeps it from that, the next call does it. */
     @Override
     public void close() {
         synchronized (monitor) {
-            if (!closed) {
-                closed = true;
-                if (users == 0) {
-                    free();
-                }
+            closed = true;
+            if (users == 0 && !freed) {
+                StackRoom.require();
+                free();
             }
         }
     }
 
     private void free() {
-        (locked ? LOCKED : UNLOCKED).addAndGet(-pages.locked(memory.byteSize()));
-        pages.free(memory);
-    }
-
-    private void protect(Pages.Access access) {
-        if (!pages.protect(memory, access)) {
-            throw LockedMemory.protectionFailed();
-        }
+        block.free();
+        freed = true;
+        (locked ? LOCKED : UNLOCKED).addAndGet(-charged);
     }
 }

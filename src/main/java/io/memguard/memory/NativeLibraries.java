@@ -33,6 +33,8 @@ public final class NativeLibraries {
     /** Why they are not loaded; null once they are. */
     private static @Nullable String failure;
 
+    private static final int LOADING = 1000; // levels of calls
+
     private static boolean tried;
     private static volatile boolean loaded;
     private static volatile boolean absenceAllowed;
@@ -96,10 +98,11 @@ public final class NativeLibraries {
         if (loaded) {
             return true;
         }
-        tried = true;
+        StackRoom.touch(LOADING);
         String unsupported = unsupportedPlatform();
         if (unsupported != null) {
             failure = unsupported;
+            tried = true;
             return false;
         }
         try {
@@ -112,6 +115,7 @@ public final class NativeLibraries {
         } catch (UnsatisfiedLinkError | IOException | UncheckedIOException e) {
             failure = advice(e);
         }
+        tried = true; // Not where an Error came between.
         return loaded;
     }
 

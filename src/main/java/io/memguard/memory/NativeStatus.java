@@ -41,7 +41,14 @@ final class NativeStatus {
                     + " use secrets");
         }
         if (status == MG_ERR_SYSTEM()) {
-            return error("the operating system refused random bytes or memory");
+            return error("the operating system gives no random bytes, or another library in the process takes over the memory"
+                    + " of cryptographic keys (OPENSSL_memory_alloc); start without it");
+        }
+        if (status == MG_ERR_STACK()) {
+            throw StackRoom.error();
+        }
+        if (status < MG_ERR_REFUSED()) {
+            return LockedMemory.refused((int) (MG_ERR_REFUSED() - status));
         }
         return new IllegalStateException("memguard_ffi: unexpected status " + status);
     }

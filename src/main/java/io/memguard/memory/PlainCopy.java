@@ -9,10 +9,20 @@ import java.lang.foreign.MemorySegment;
  * registers, which it saves to ordinary memory with the next thread state: they were found there.
  */
 public final class PlainCopy {
+    private static boolean linked; // Set once; a thread that does not see it yet does it again.
+
     private PlainCopy() {}
 
     /** Copies all of {@code from} to the beginning of {@code to}. */
     public static void copy(MemorySegment from, MemorySegment to) {
+        if (to.isReadOnly()) {
+            throw new IllegalArgumentException("a read-only segment can't be copied to");
+        }
+        if (!linked && NativeLibraries.isLoaded()) {
+            StackRoom.requireForLinking();
+            mg_copy(MemorySegment.NULL, MemorySegment.NULL, 0);
+            linked = true;
+        }
         if (NativeLibraries.isLoaded() && from.isNative() && to.isNative()) {
             NativeStatus.check(mg_copy(from, to.asSlice(0, from.byteSize()), from.byteSize()));
         } else {

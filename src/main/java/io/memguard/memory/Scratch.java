@@ -13,6 +13,7 @@ public final class Scratch implements AutoCloseable {
     private final long window;
     private final @Nullable GuardedMemory pages;
     private long length;
+    private boolean closed;
 
     private Scratch(long window, @Nullable GuardedMemory pages, long length) {
         this.window = window;
@@ -67,12 +68,13 @@ public final class Scratch implements AutoCloseable {
         length = Math.min(length, shorter);
     }
 
-    /** Wipes it and gives it back; once. */
+    /** Wipes it and gives it back. Idempotent. */
     @Override
     public void close() {
         if (pages != null) {
             pages.close();
-        } else {
+        } else if (!closed) {
+            closed = true;
             Windows.release(window);
         }
     }

@@ -29,6 +29,8 @@ public final class SealedCache implements AutoCloseable {
     /** System property: {@code false} keeps the key out of memfd_secret memory, which forbids hibernation while in use. */
     public static final String MEMFD_SECRET_PROPERTY = "memguard.memfd_secret";
 
+    private static boolean linked; // Set once; a thread that does not see it yet does it again.
+
     private final long cache;
 
     private SealedCache(long cache) {
@@ -94,8 +96,18 @@ public final class SealedCache implements AutoCloseable {
 
     /** Opens a value into a window, to be passed to {@link #lend} at once; or {@link #STALE}. */
     public long open(long handle) {
+        if (!linked) {
+            link();
+        }
         long window = mg_borrow(cache, handle);
         return window >= 0 ? window : openSlowly(handle, window);
+    }
+
+    private static void link() {
+        StackRoom.requireForLinking();
+        Windows.link();
+        mg_borrow(0, 0);
+        linked = true;
     }
 
     private long openSlowly(long handle, long status) {

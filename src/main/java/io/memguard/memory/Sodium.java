@@ -25,6 +25,7 @@ public final class Sodium {
     /** Fills with random bytes of the operating system. */
     public static void random(MemorySegment out) {
         NativeLibraries.require();
+        Addresses.requireWritable(out);
         randombytes_buf(out, out.byteSize());
     }
 
@@ -102,6 +103,7 @@ public final class Sodium {
     /** Overwrites with zeros in a way that no compiler removes. */
     public static void wipe(MemorySegment segment) {
         NativeLibraries.require();
+        Addresses.requireWritable(segment);
         sodium_memzero(segment, segment.byteSize());
     }
 }

@@ -18,8 +18,21 @@ public final class Windows {
 
     private Windows() {}
 
+    private static boolean linked; // Set once; a thread that does not see it yet does it again.
+
+    /** Makes sure that what takes a window back was called before there is one. */
+    static void link() {
+        if (!linked) {
+            StackRoom.requireForLinking();
+            mg_window_release(-1);
+            memory(0, Arena.global());
+            linked = true;
+        }
+    }
+
     /** Takes a window of {@code length} zeros, to be given to {@link #release}. */
     static long acquire(long length) {
+        link();
         return WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
     }
 

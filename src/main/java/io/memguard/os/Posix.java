@@ -310,7 +310,7 @@ public final class Posix {
 
     /** Closes a descriptor; a failure has no consequence that the caller could act on. */
     public static void closeQuietly(int descriptor) {
-        close(descriptor);
+        Downcall.callOneWord(close$address(), descriptor);
     }
 
     /** Makes the names in a directory durable; see fsync(2). */
@@ -319,7 +319,7 @@ public final class Posix {
         try {
             sync(descriptor, directory);
         } finally {
-            close(descriptor);
+            closeQuietly(descriptor);
         }
     }
 
@@ -369,7 +369,7 @@ public final class Posix {
                     return false;
                 }
                 if (error != INTERRUPTED) {
-                    throw new IOException("can't lock: " + text(error));
+                    throw new IOException("can't lock: " + errorText(error));
                 }
             }
         }
@@ -389,11 +389,12 @@ public final class Posix {
             case DENIED -> new AccessDeniedException(file.toString());
             case EXISTS -> new FileAlreadyExistsException(file.toString());
             case IS_LINK, IS_SOCKET -> new SmallFile.StrangeFileException(file + " is not a regular file");
-            default -> new IOException(call + " " + file + ": " + text(error));
+            default -> new IOException(call + " " + file + ": " + errorText(error));
         };
     }
 
-    private static String text(int error) {
+    /** What an error number means, in the words of the C library. */
+    public static String errorText(int error) {
         return strerror(error).getString(0);
     }
 }

@@ -260,17 +260,27 @@ public final class SecretStore implements AutoCloseable {
         }
         try (var file = found.file().get();
                 var sealed = SealedText.read(file)) {
+            Fingerprint actual = guard.isOn() ? Fingerprint.of(sealed.bytes()) : found.right();
             var opened = now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes());
             if (opened.isEmpty()) {
                 keys.requireNewest(now);
                 throw damaged(name);
             }
-            if (!guard.allows(found.right(), Fingerprint.of(sealed.bytes()))) {
+            if (!guard.allows(found.right(), actual)) {
                 opened.get().close();
                 keys.requireNewest(now);
                 throw rolledBack(name);
             }
-            return Optional.of(new Loaded(opened.get(), found.generation()));
+            return loaded(opened.get(), found.generation());
+        }
+    }
+
+    private static Optional<Loaded> loaded(Scratch plaintext, long generation) {
+        try {
+            return Optional.of(new Loaded(plaintext, generation));
+        } catch (Throwable failure) {
+            plaintext.close();
+            throw failure;
         }
     }
 

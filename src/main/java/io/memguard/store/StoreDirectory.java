@@ -2,8 +2,10 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.memory.StackRoom;
 import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
+import io.memguard.os.SharedLock;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -14,11 +16,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
@@ -29,13 +32,15 @@ import java.util.function.Predicate;
  */
 final class StoreDirectory implements AutoCloseable {
     private static final int OWNER_ONLY = 0700;
+    private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
     private static final FileAttribute<Set<PosixFilePermission>> MODE =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     private final OpenDirectory folder;
     private final StoreLayout layout;
-    private final ReentrantReadWriteLock use = new ReentrantReadWriteLock();
-    private boolean closed;
+    private final SharedLock use = new SharedLock(Duration.ofSeconds(2));
+    private volatile boolean closed;
+    private boolean folderIsClosed;
 
     private StoreDirectory(OpenDirectory folder, Path parent) {
         this.folder = folder;
@@ -197,14 +202,19 @@ final class StoreDirectory implements AutoCloseable {
 
     /** Runs while the directory is open, for work that holds no lock of the store. */
     <T extends @org.jspecify.annotations.Nullable Object> T use(StoreLocks.Task<T> task) throws IOException {
-        use.readLock().lock();
+        StackRoom.require();
+        var reader = new SharedLock.Use();
+        use.share(reader);
         try {
             if (closed) {
                 throw new IllegalStateException("this MemGuard is closed");
             }
             return task.run();
         } finally {
-            use.readLock().unlock();
+            use.giveBack(reader);
+            if (closed) {
+                closeFolder(0);
+            }
         }
     }
 
@@ -235,17 +245,27 @@ final class StoreDirectory implements AutoCloseable {
         return new MemGuardException(ErrorCode.SECURITY_ERROR, path + " " + what + "; " + mend);
     }
 
-    /** Waits for whoever uses it: its number may be another file's afterwards. Idempotent. */
+    /**
+     * Waits a few seconds for its users: its number may be another file's afterwards. Where one goes on for longer, that one
+     * closes it. Idempotent.
+     */
     @Override
     public void close() {
-        use.writeLock().lock();
-        try {
-            if (!closed) {
-                closed = true;
-                folder.close();
+        closed = true;
+        closeFolder(LONGEST_WAIT);
+    }
+
+    private void closeFolder(long patience) {
+        var last = new SharedLock.Use();
+        if (use.takeAlone(last, patience)) {
+            try {
+                if (!folderIsClosed) {
+                    folderIsClosed = true;
+                    folder.close();
+                }
+            } finally {
+                use.giveBack(last);
             }
-        } finally {
-            use.writeLock().unlock();
         }
     }
 }

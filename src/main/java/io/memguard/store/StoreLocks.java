@@ -1,13 +1,17 @@
 package io.memguard.store;
 
+import io.memguard.memory.StackRoom;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
+import io.memguard.os.RangeLock;
+import io.memguard.os.SharedLock;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
 
 /**
@@ -20,6 +24,8 @@ final class StoreLocks implements AutoCloseable {
     private static final int THREAD_LOCKS = 1 << 10;
 
     private static final int UNLOCK_ATTEMPTS = 3;
+
+    private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
 
     /** So many stripes are locked each by itself. */
     private static final int SEPARATE = 32;
@@ -34,11 +40,11 @@ final class StoreLocks implements AutoCloseable {
 
     private final Path name;
     private final int descriptor;
-    private final ReentrantReadWriteLock store = new ReentrantReadWriteLock();
+    private final SharedLock store = new SharedLock(Duration.ofSeconds(2));
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
     private final ReentrantLock change = new ReentrantLock();
     private volatile boolean closed;
-    private boolean released;
+    private boolean fileIsClosed;
 
     StoreLocks(StoreLayout layout) throws IOException {
         this.name = layout.lockName();
@@ -76,38 +82,63 @@ final class StoreLocks implements AutoCloseable {
     /** Locks ranges of stripes, given by the first and the last of each. */
     private <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] first, int[] last, Task<T> task)
             throws IOException {
-        store.readLock().lock();
-        try {
-            int[] threads = threadLocks(first, last);
-            for (int lock : threads) {
-                stripes[lock].lock();
-            }
+        int[] threads = threadLocks(first, last);
+        return using(false, () -> {
+            int held = 0;
             try {
-                requireOpen();
+                while (held < threads.length) {
+                    stripes[threads[held]].lock();
+                    held++;
+                }
                 return lockedBytes(first, last, task);
             } finally {
-                for (int lock : threads) {
-                    stripes[lock].unlock();
+                while (held > 0) {
+                    stripes[threads[--held]].unlock();
                 }
             }
-        } finally {
-            store.readLock().unlock();
-        }
+        });
     }
 
     private <T extends @org.jspecify.annotations.Nullable Object> T lockedBytes(int[] first, int[] last, Task<T> task)
             throws IOException {
-        int held = 0;
-        try {
-            while (held < first.length) {
-                Posix.lock(descriptor, first[held], last[held] - first[held] + 1L, true);
-                held++;
+        try (var arena = Arena.ofConfined()) {
+            var ranges = new RangeLock[first.length];
+            for (int i = 0; i < ranges.length; i++) {
+                ranges[i] = new RangeLock(arena, descriptor, first[i], last[i] - first[i] + 1L);
             }
-            requirePresent();
+            int held = 0;
+            try {
+                while (held < ranges.length) {
+                    ranges[held].take();
+                    held++;
+                }
+                requirePresent();
+                return task.run();
+            } finally {
+                while (held > 0) {
+                    giveBack(ranges[--held]);
+                }
+            }
+        }
+    }
+
+    /** Runs while the lock file is open; the last one after {@link #close} closes it. */
+    private <T extends @org.jspecify.annotations.Nullable Object> T using(boolean alone, Task<T> task)
+            throws IOException {
+        StackRoom.require();
+        var use = new SharedLock.Use();
+        if (!alone) {
+            store.share(use);
+        } else if (!store.takeAlone(use)) {
+            throw new IllegalStateException("the whole store can't be locked while this thread has locked a part of it");
+        }
+        try {
+            requireOpen();
             return task.run();
         } finally {
-            while (held-- > 0) {
-                unlock(first[held], last[held] - first[held] + 1L);
+            store.giveBack(use);
+            if (closed) {
+                closeFile(0);
             }
         }
     }
@@ -123,19 +154,18 @@ final class StoreLocks implements AutoCloseable {
 
     /** Runs alone in the whole store. */
     <T extends @org.jspecify.annotations.Nullable Object> T lockedWhole(Task<T> task) throws IOException {
-        store.writeLock().lock();
-        try {
-            requireOpen();
-            Posix.lock(descriptor, 0, STRIPES, true);
-            try {
-                requirePresent();
-                return task.run();
-            } finally {
-                unlock(0, STRIPES);
+        return using(true, () -> {
+            try (var arena = Arena.ofConfined()) {
+                var whole = new RangeLock(arena, descriptor, 0, STRIPES);
+                whole.take();
+                try {
+                    requirePresent();
+                    return task.run();
+                } finally {
+                    giveBack(whole);
+                }
             }
-        } finally {
-            store.writeLock().unlock();
-        }
+        });
     }
 
     /** A key change. */
@@ -153,12 +183,14 @@ final class StoreLocks implements AutoCloseable {
      */
     boolean changing(boolean ifFree, Change task) throws IOException {
         long until = System.nanoTime() + (ifFree ? 0 : PATIENCE);
+        StackRoom.require();
         if (change.isHeldByCurrentThread() || !acquireChange(until)) {
             return false;
         }
-        try {
+        try (var arena = Arena.ofConfined()) {
             requireOpen();
-            if (!acquireChangeByte(until)) {
+            var range = new RangeLock(arena, descriptor, CHANGE, 1);
+            if (!acquireChangeByte(range, until)) {
                 return false;
             }
             try {
@@ -166,10 +198,13 @@ final class StoreLocks implements AutoCloseable {
                 task.run();
                 return true;
             } finally {
-                unlock(CHANGE, 1);
+                giveBack(range);
             }
         } finally {
             change.unlock();
+            if (closed) {
+                closeFile(0);
+            }
         }
     }
 
@@ -184,8 +219,8 @@ final class StoreLocks implements AutoCloseable {
         return true;
     }
 
-    private boolean acquireChangeByte(long until) throws IOException {
-        while (!Posix.lock(descriptor, CHANGE, 1, false)) {
+    private static boolean acquireChangeByte(RangeLock range, long until) throws IOException {
+        while (!range.tryToTake()) {
             if (System.nanoTime() - until >= 0) {
                 return false;
             }
@@ -196,30 +231,31 @@ final class StoreLocks implements AutoCloseable {
 
     /** Runs if nobody uses the stripe now. */
     void ifFree(int stripe, Task<?> task) throws IOException {
+        StackRoom.require();
         requireOpen();
-        if (Posix.lock(descriptor, stripe, 1, false)) {
-            try {
-                task.run();
-            } finally {
-                unlock(stripe, 1);
+        try (var arena = Arena.ofConfined()) {
+            var range = new RangeLock(arena, descriptor, stripe, 1);
+            if (range.tryToTake()) {
+                try {
+                    task.run();
+                } finally {
+                    giveBack(range);
+                }
             }
         }
     }
 
     /** What was done under the lock is done: a failure here must not say otherwise. */
-    private void unlock(long start, long length) {
-        for (int attempt = 1; ; attempt++) {
-            try {
-                Posix.unlock(descriptor, start, length);
+    private static void giveBack(RangeLock range) {
+        int error = 0;
+        for (int attempt = 0; attempt < UNLOCK_ATTEMPTS; attempt++) {
+            error = range.giveBack();
+            if (error == 0) {
                 return;
-            } catch (IOException e) {
-                if (attempt == UNLOCK_ATTEMPTS) {
-                    // The next use of the same lock gives it back, the end of this process at the latest.
-                    log().log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", e.getMessage());
-                    return;
-                }
             }
         }
+        // The next use of the same lock gives it back, the end of this process at the latest.
+        log().log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", Posix.errorText(error));
     }
 
     /** Locks exclude nobody, and files land in somebody else's store, where the folder is another one now. */
@@ -235,19 +271,41 @@ final class StoreLocks implements AutoCloseable {
         }
     }
 
+    /**
+     * Waits a few seconds for operations under way, since closing the file would drop their locks. What has not ended by then
+     * goes on, and the last operation closes the file. Idempotent.
+     */
     @Override
     public void close() {
-        store.writeLock().lock(); // Waits for every holder of a lock, since closing the file would drop it.
-        try {
-            closed = true; // From now on a key change takes no step, and ends.
-        } finally {
-            store.writeLock().unlock();
+        closed = true;
+        if (!closeFile(LONGEST_WAIT)) {
+            log().log(
+                            System.Logger.Level.WARNING,
+                            "the store is closed, but {0} operations on it are still under way (waiting for another process,"
+                                    + " the disk or a token); the last one gives its lock file back",
+                            store.uses());
         }
-        change.lock();
+    }
+
+    /** False where it is still used after so many nanoseconds. */
+    private boolean closeFile(long patience) {
+        long until = System.nanoTime() + patience;
+        if (change.isHeldByCurrentThread() || !acquireChange(until)) {
+            return false; // The key change takes no further step, and closes it when it has ended.
+        }
         try {
-            if (!released) {
-                released = true;
-                Posix.closeQuietly(descriptor);
+            var use = new SharedLock.Use();
+            if (!store.takeAlone(use, until - System.nanoTime())) {
+                return false;
+            }
+            try {
+                if (!fileIsClosed) {
+                    fileIsClosed = true;
+                    Posix.closeQuietly(descriptor);
+                }
+                return true;
+            } finally {
+                store.giveBack(use);
             }
         } finally {
             change.unlock();

@@ -107,6 +107,31 @@ class NativeLoadingTest {
     }
 
     @Test
+    void aLibraryThatLiesWhereAnotherProcessHadMappedOursIsNotLoaded() throws Exception {
+        String digest = Files.readString(LIBRARIES.resolve("SHA256SUMS"))
+                .lines()
+                .filter(line -> line.endsWith("  " + RUST))
+                .map(line -> line.substring(0, 64))
+                .findFirst()
+                .orElseThrow();
+        Path planted = Files.copy(Preload.built("loaded"), other.resolve(RUST));
+        String said = run("env", "JDK_JAVA_OPTIONS=-Dmemguard.native.mapped." + digest + "=" + planted);
+        assertSays("opened", said);
+        assertFalse(said.contains("LOADED"), said);
+        assertSays("LOADED", run("env", "LD_PRELOAD=" + planted)); // What it says where it is.
+    }
+
+    @Test
+    void aFilterThatForbidsLockingIsNamedAndNotTakenForTheLimit() throws Exception {
+        List<String> before = List.of(
+                "env", "LD_PRELOAD=" + Preload.built("forbid"), "FORBID=149,325,447"); // mlock, mlock2, memfd_secret
+        String said = run(ChildJvm.classPath(), before, Opens.class);
+        assertFailsWith("a filter of system calls (seccomp) forbids it", said);
+        assertFailsWith("Operation not permitted", said);
+        assertFalse(said.contains("RLIMIT_MEMLOCK"), said);
+    }
+
+    @Test
     void aLibraryThatChangedInTheJarIsNotLoaded() throws IOException {
         for (String name : List.of(SODIUM, RUST)) {
             Path packed = Files.createDirectories(temporary.resolve(name + "/io/memguard/native/linux-x86_64"));

@@ -80,17 +80,18 @@ public final class EntryCipher {
             return Optional.empty();
         }
         var plaintext = Scratch.take(key.room(sealed.byteSize()));
-        boolean authentic = false;
         try (var arena = Arena.ofConfined()) {
             var aad = aad(arena, purpose, place);
-            authentic = plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room));
-        } finally {
-            if (!authentic) {
-                plaintext.close();
+            if (plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room))) {
+                plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
+                return Optional.of(plaintext);
             }
+        } catch (Throwable failure) {
+            plaintext.close();
+            throw failure;
         }
-        plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
-        return authentic ? Optional.of(plaintext) : Optional.empty();
+        plaintext.close();
+        return Optional.empty();
     }
 
     /** A sealed text as it stands in a file. */

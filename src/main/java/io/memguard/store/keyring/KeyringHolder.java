@@ -95,10 +95,11 @@ public final class KeyringHolder implements AutoCloseable {
     public Lease lastSeen() {
         while (true) {
             Leased leased = now;
+            var lease = new Lease(leased); // First: what is counted must be given back.
             leased.users.incrementAndGet();
             // Replacing them looks at the users after that; a user looks again here.
             if (leased == now && !closed) {
-                return new Lease(leased);
+                return lease;
             }
             release(leased);
             requireOpen();

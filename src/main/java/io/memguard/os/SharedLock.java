@@ -1,0 +1,156 @@
+package io.memguard.os;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Many threads share it, or one has it alone. Reentrant. Taking it and giving it back needs no memory of the heap: a
+ * ReentrantReadWriteLock that gets none stays locked for good.
+ *
+ * <p>Threads that share wait only for some time for one that wants it alone: it may wait for what they hold already, so that
+ * two threads that read two things in opposite orders would wait in a circle with two writers.
+ */
+public final class SharedLock {
+    private final long polite;
+    private @Nullable Use sharing;
+    private @Nullable Thread owner;
+    private int depth;
+    private int waiting; // to have it alone
+
+    /**
+     * A lock.
+     *
+     * @param politeness how long threads that share it let one go first that wants it alone
+     */
+    public SharedLock(Duration politeness) {
+        this.polite = politeness.toNanos();
+    }
+
+    /** One use: made before the lock is taken. */
+    public static final class Use {
+        private final Thread thread = Thread.currentThread();
+        private boolean alone;
+        private @Nullable Use before;
+        private @Nullable Use after;
+    }
+
+    /** Waits until no other thread has it alone. */
+    public void share(Use use) {
+        boolean interrupted = false;
+        synchronized (this) {
+            if (owner != use.thread) {
+                long begin = waiting > 0 && !isSharedBy(use.thread) ? System.nanoTime() : 0;
+                while (owner != null || (begin != 0 && waiting > 0 && System.nanoTime() - begin < polite)) {
+                    interrupted |= pause(owner != null ? 0 : 1);
+                }
+            }
+            use.after = sharing;
+            if (sharing != null) {
+                sharing.before = use;
+            }
+            sharing = use;
+        }
+        restore(interrupted);
+    }
+
+    /**
+     * Waits until no other thread has it at all.
+     *
+     * @return false where this thread shares it, and would wait for itself
+     */
+    public boolean takeAlone(Use use) {
+        return takeAlone(use, Long.MAX_VALUE);
+    }
+
+    /**
+     * The same for a limited time.
+     *
+     * @return false where it is still used after so many nanoseconds, too
+     */
+    public boolean takeAlone(Use use, long nanoseconds) {
+        boolean interrupted = false;
+        boolean taken;
+        synchronized (this) {
+            if (owner != use.thread && isSharedBy(use.thread)) {
+                return false;
+            }
+            long begin = System.nanoTime();
+            waiting++;
+            try {
+                while (!isFree(use.thread) && System.nanoTime() - begin < nanoseconds) {
+                    interrupted |= pause(nanoseconds == Long.MAX_VALUE ? 0 : 5);
+                }
+                taken = isFree(use.thread);
+                if (taken) {
+                    owner = use.thread;
+                    depth++;
+                    use.alone = true;
+                }
+            } finally {
+                waiting--;
+            }
+        }
+        restore(interrupted);
+        return taken;
+    }
+
+    /** Gives it back, by the thread that made the use. */
+    public synchronized void giveBack(Use use) {
+        if (use.alone) {
+            if (--depth == 0) {
+                owner = null;
+                notifyAll();
+            }
+            return;
+        }
+        if (use.before == null) {
+            sharing = use.after;
+        } else {
+            use.before.after = use.after;
+        }
+        if (use.after != null) {
+            use.after.before = use.before;
+        }
+        if (sharing == null) {
+            notifyAll();
+        }
+    }
+
+    /** How many uses there are at this moment. */
+    public synchronized int uses() {
+        int count = depth;
+        for (Use use = sharing; use != null; use = use.after) {
+            count++;
+        }
+        return count;
+    }
+
+    private boolean isFree(Thread thread) {
+        return owner == thread || (owner == null && sharing == null);
+    }
+
+    private boolean isSharedBy(Thread thread) {
+        for (Use use = sharing; use != null; use = use.after) {
+            if (use.thread == thread) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** True where the thread was interrupted. */
+    private boolean pause(long milliseconds) {
+        try {
+            wait(milliseconds);
+            return false;
+        } catch (InterruptedException e) {
+            return true;
+        }
+    }
+
+    private static void restore(boolean interrupted) {
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
