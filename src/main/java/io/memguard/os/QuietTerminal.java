@@ -179,7 +179,7 @@ final class QuietTerminal implements AutoCloseable {
 
     /** As Ctrl-C does, by whose signal the process ends. */
     private void interrupt() {
-        Signals.raise("INT");
+        Signals.interrupt();
         long until = System.currentTimeMillis() + PATIENCE;
         while (System.currentTimeMillis() < until) {
             if (ending) {
@@ -201,7 +201,7 @@ final class QuietTerminal implements AutoCloseable {
             return;
         }
         restore();
-        Signals.doDefault("TSTP"); // Comes back when the process goes on.
+        Signals.stop();
         goOn();
     }
 

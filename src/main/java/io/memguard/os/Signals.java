@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
  * sun.misc.Signal}, which is called by reflection, since javac warns of it whatever one says.
  */
 final class Signals {
+    private static final int INTERRUPT = 2; // SIGINT, and so on
     private static final int QUIT = 3;
+    private static final int STOP = 20;
     private static final long ACTION_SIZE = 256; // No less than sizeof(struct sigaction) anywhere.
     private static final long IGNORE = 1; // SIG_IGN
 
@@ -60,26 +62,19 @@ final class Signals {
         }
     }
 
-    /** Sends one to this process. */
-    static void raise(String name) {
-        try {
-            Class<?> signal = Class.forName("sun.misc.Signal");
-            signal.getMethod("raise", signal).invoke(null, of(name));
-        } catch (ReflectiveOperationException e) {
-            // The caller goes on without.
-        }
+    /** Sends SIGINT to this process, as Ctrl-C does. */
+    static void interrupt() {
+        Downcall.callInt(function("raise"), INTERRUPT);
     }
 
-    /** Does what the system does at a signal that nobody handles, once: for instance stops until it is continued. */
-    static void doDefault(String name) {
+    /** Stops this process, as Ctrl-Z does, and comes back when it goes on. */
+    static void stop() {
         try {
-            Object ours = set(
-                    name,
-                    Class.forName("sun.misc.SignalHandler").getField("SIG_DFL").get(null));
-            raise(name);
-            restore(name, ours);
+            Object ours = set("TSTP", Class.forName("sun.misc.SignalHandler").getField("SIG_DFL").get(null));
+            Downcall.callInt(function("raise"), STOP); // To this thread, so that it is stopped at once.
+            restore("TSTP", ours);
         } catch (ReflectiveOperationException e) {
-            // The caller goes on without.
+            // Then this was not called by a signal.
         }
     }
 
