@@ -43,7 +43,7 @@ final class ManPage {
         text(String.join(" ", memguard.usageMessage().footer()).strip().replaceFirst("^Exit status: ", ""));
         section("ENVIRONMENT");
         term("MEMGUARD_DIR", "The directory of the store, where --dir does not name one.");
-        term("MEMGUARD_KEYS", "Who has the key, where --keys does not say it.");
+        term("MEMGUARD_KEYS", "The key provider, where --keys does not name it.");
         term("MEMGUARD_PASSPHRASE_FILE", "The file with the passphrase, where no option names a source.");
         term("MEMGUARD_NATIVE_DIRECTORY", "A directory with the native libraries, in place of the installed ones.");
         term("MEMGUARD_SODIUM_LIBRARY", "A libsodium.so.26 (1.0.19 or later), in place of the installed one.");

@@ -9,12 +9,16 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
 @Command(name = "list", description = "Print the names, one a line; control characters in them as \\u....")
 final class ListCommand implements Callable<Integer> {
     @ParentCommand
     private Main main;
+
+    @Parameters(arity = "0..1", paramLabel = "PREFIX", description = "Only names that begin like this.")
+    private String prefix = "";
 
     @ArgGroup
     private final Format format = new Format();
@@ -32,7 +36,8 @@ final class ListCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            List<String> names = guard.list();
+            List<String> names =
+                    guard.list().stream().filter(name -> name.startsWith(prefix)).toList();
             String text = format.json
                     ? names.stream().map(Json::quote).collect(Collectors.joining(", ", "[", "]\n"))
                     : names.stream()

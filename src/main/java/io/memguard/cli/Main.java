@@ -89,9 +89,17 @@ public final class Main implements Runnable {
         for (Named command : commands) {
             var added = new CommandLine(command.type());
             line.addSubcommand(command.name(), added);
+            bySentences(added);
             added.setStopAtPositional(command.type() == ExecCommand.class); // The rest is that command's.
         }
         return line;
+    }
+
+    /** Of a description the list of commands shows the first line only, which has to be a sentence. */
+    private static void bySentences(CommandLine line) {
+        var usage = line.getCommandSpec().usageMessage();
+        usage.description(String.join(" ", usage.description()).split("(?<=\\.) (?=[A-Z'-])"));
+        line.getSubcommands().values().forEach(Main::bySentences);
     }
 
     int execute(String[] arguments) {
@@ -115,7 +123,7 @@ public final class Main implements Runnable {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: " + String.join(", ", spec.subcommands().keySet()));
+                "missing command: " + String.join(", ", spec.subcommands().keySet()));
     }
 
     /** The version of the jar. */

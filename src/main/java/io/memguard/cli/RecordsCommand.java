@@ -25,7 +25,7 @@ final class RecordsCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: records accept, records end");
+        throw new ParameterException(spec.commandLine(), "missing subcommand: accept, end");
     }
 
     @Command(

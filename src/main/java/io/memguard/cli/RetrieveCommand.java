@@ -5,12 +5,14 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Secret;
+import io.memguard.SecretBuffer;
 import io.memguard.os.Terminal;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -22,7 +24,7 @@ import picocli.CommandLine.ParentCommand;
 
 @Command(
         name = "retrieve",
-        description = "Write a value to standard output: its bytes and nothing else. A terminal gets text only.")
+        description = "Write a value to standard output: its bytes and nothing else. A terminal gets text only, and a line end.")
 final class RetrieveCommand implements Callable<Integer> {
     @ParentCommand
     private Main main;
@@ -36,15 +38,54 @@ final class RetrieveCommand implements Callable<Integer> {
     @Option(names = "--force", description = "Replace the file of --output.")
     private boolean force;
 
+    @Option(
+            names = "--direct",
+            description = "Read over the heap, for when the native libraries do not work; at most five times a minute.")
+    private boolean direct;
+
     @Override
     public Integer call() throws IOException {
         try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
+            if (direct) {
+                return direct(guard);
+            }
             Optional<Secret> secret = guard.secret(name);
             if (secret.isPresent() && written(secret.get(), guard)) {
                 return 0;
             }
             System.err.println("memguard: not found");
             return 1;
+        }
+    }
+
+    private int direct(MemGuard guard) throws IOException {
+        if (output != null) {
+            throw new UsageException("give one of --direct and --output");
+        }
+        byte[] value = guard.retrieveDirect(name).orElse(null);
+        if (value == null) {
+            System.err.println("memguard: not found");
+            return 1;
+        }
+        try (var buffer = SecretBuffer.consume(value)) {
+            requireText(Terminal.is(1) && !buffer.<Boolean, RuntimeException>read(RetrieveCommand::isText));
+            try (var out = new FileOutputStream(FileDescriptor.out)) {
+                buffer.<@Nullable Void, IOException>read(bytes -> {
+                    write(out.getChannel(), bytes);
+                    return null;
+                });
+                if (Terminal.is(1) && !buffer.<Boolean, RuntimeException>read(RetrieveCommand::endsLine)) {
+                    out.write('\n');
+                }
+            }
+        }
+        return 0;
+    }
+
+    private static void write(FileChannel out, MemorySegment bytes) throws IOException {
+        var rest = bytes.asByteBuffer();
+        while (rest.hasRemaining()) {
+            out.write(rest);
         }
     }
 
@@ -66,13 +107,24 @@ final class RetrieveCommand implements Callable<Integer> {
     }
 
     private static void print(Secret secret) throws IOException {
-        if (Terminal.is(1) && !secret.<Boolean, RuntimeException>read(RetrieveCommand::isText)) {
+        requireText(Terminal.is(1) && !secret.<Boolean, RuntimeException>read(RetrieveCommand::isText));
+        try (var out = new FileOutputStream(FileDescriptor.out)) {
+            secret.writeTo(out.getChannel());
+            if (Terminal.is(1) && !secret.<Boolean, RuntimeException>read(RetrieveCommand::endsLine)) {
+                out.write('\n'); // For who reads it, on a terminal only.
+            }
+        }
+    }
+
+    private static boolean endsLine(MemorySegment value) {
+        return value.byteSize() > 0 && value.get(ValueLayout.JAVA_BYTE, value.byteSize() - 1) == '\n';
+    }
+
+    private static void requireText(boolean commands) {
+        if (commands) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,
                     "the value has bytes that would command the terminal; redirect the output, or give --output FILE");
-        }
-        try (var out = new FileOutputStream(FileDescriptor.out)) {
-            secret.writeTo(out.getChannel());
         }
     }
 

@@ -64,6 +64,10 @@ final class StoreCommand implements Callable<Integer> {
                     spec.commandLine(),
                     "standard input can't be both the passphrase (or PIN) and the value; give --file for the value");
         }
+        if (name.startsWith("\ufeff")) {
+            throw new ParameterException(
+                    spec.commandLine(), "the name begins with a byte order mark (U+FEFF), which no one sees; leave it out");
+        }
         if (file != null && multiline) {
             throw new ParameterException(spec.commandLine(), "give one of --file and --multiline");
         }

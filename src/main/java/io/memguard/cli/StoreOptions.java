@@ -5,9 +5,11 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
+import io.memguard.StoreDescription;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
@@ -40,7 +42,7 @@ final class StoreOptions {
             paramLabel = "KEYS",
             scope = ScopeType.INHERIT,
             description = {
-                "Who has the key: software (a keystore with a passphrase), software:CONTAINER-FILE,",
+                "The key provider: software (a keystore with a passphrase), software:CONTAINER-FILE,",
                 "pkcs11:... (a token by its RFC 7512 URI), sunpkcs11:FILE[#KEY], or the type of a",
                 "registered provider; else MEMGUARD_KEYS, else software. Given several times, the first",
                 "that works makes the key of a new store."
@@ -64,7 +66,30 @@ final class StoreOptions {
     private final PinOptions pin = new PinOptions();
 
     MemGuard open(OpenMode mode) {
-        return open(mode, provider(mode != OpenMode.EXISTING));
+        try {
+            return open(mode, provider(mode != OpenMode.EXISTING));
+        } catch (MemGuardException e) {
+            throw e.code() == ErrorCode.KEY_INVALID && mode == OpenMode.EXISTING ? otherProvider().orElse(e) : e;
+        }
+    }
+
+    /** Where the store's key is with another provider than the options name: what to give. */
+    private Optional<MemGuardException> otherProvider() {
+        String own;
+        try {
+            own = MemGuard.describe(directory()).map(StoreDescription::provider).orElse("");
+        } catch (MemGuardException e) {
+            return Optional.empty(); // What opening said is what is wrong.
+        }
+        if (own.isEmpty() || keys().stream().anyMatch(keys -> keys.equals(own) || keys.startsWith(own + ":")
+                || (own.equals(Pkcs11Keys.TYPE) && keys.startsWith("sunpkcs11:")))) {
+            return Optional.empty();
+        }
+        String example = own.equals(Pkcs11Keys.TYPE) ? "'pkcs11:token=...?module-path=...' (see memguard token list)" : own;
+        return Optional.of(new MemGuardException(
+                ErrorCode.KEY_INVALID,
+                "the key of this store is with the provider '" + own + "', not with '" + String.join("', '", keys())
+                        + "'; give --keys " + example + ", or set MEMGUARD_KEYS"));
     }
 
     MemGuard open(OpenMode mode, KeyProvider provider) {
@@ -141,7 +166,7 @@ final class StoreOptions {
     Path directory() {
         return directoryIfGiven()
                 .orElseThrow(() -> new MemGuardException(
-                        ErrorCode.INVALID_ARGUMENTS, "which store? give --dir DIR, or set MEMGUARD_DIR"));
+                        ErrorCode.INVALID_ARGUMENTS, "no store given: use --dir DIR or set MEMGUARD_DIR"));
     }
 
     Optional<Path> directoryIfGiven() {

@@ -31,7 +31,7 @@ final class TokenCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: token list");
+        throw new ParameterException(spec.commandLine(), "missing subcommand: token list");
     }
 
     @Command(

@@ -1,5 +1,8 @@
 package io.memguard.cli;
 
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -9,7 +12,7 @@ final class Usage {
     private Usage() {}
 
     static int report(ParameterException failure, String[] arguments) {
-        System.err.println("memguard: " + Json.escapeControls(message(failure)) + "; see 'memguard --help'");
+        System.err.println("memguard: " + Json.escapeControls(message(failure)) + (message(failure).endsWith("?") ? " See" : "; see") + " 'memguard --help'");
         return CommandLine.ExitCode.USAGE;
     }
 
@@ -20,19 +23,57 @@ final class Usage {
         return String.valueOf(failure.getMessage()).lines().findFirst().orElse("bad arguments");
     }
 
+    private static List<String> options(CommandLine line) {
+        return line.getCommandSpec().options().stream()
+                .flatMap(option -> Stream.of(option.names()))
+                .toList();
+    }
+
+    private static List<String> commands() {
+        return Main.COMMANDS.stream().map(Main.Named::name).toList();
+    }
+
+    /** What differs by a letter or two. */
+    private static String suggestion(String wrong, List<String> right, String quote) {
+        int most = Math.clamp(wrong.length() / 3, 1, 2);
+        return right.stream()
+                .filter(word -> Math.abs(word.length() - wrong.length()) <= most && distance(wrong, word) <= most)
+                .min(Comparator.comparingInt(word -> distance(wrong, word)))
+                .map(word -> "; did you mean " + quote + word + quote + "?")
+                .orElse("");
+    }
+
+    /** How many letters have to be put in, taken out or changed to come from one to the other (Levenshtein). */
+    private static int distance(String from, String to) {
+        int[] above = new int[to.length() + 1];
+        for (int j = 0; j <= to.length(); j++) {
+            above[j] = j;
+        }
+        for (int i = 1; i <= from.length(); i++) {
+            int[] row = new int[to.length() + 1];
+            row[0] = i;
+            for (int j = 1; j <= to.length(); j++) {
+                int changed = above[j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+                row[j] = Math.min(changed, Math.min(above[j], row[j - 1]) + 1);
+            }
+            above = row;
+        }
+        return above[to.length()];
+    }
+
     private static String unmatched(UnmatchedArgumentException failure) {
         String first = failure.getUnmatched().getFirst();
         if (first.startsWith("--")) {
             String option = first.replaceFirst("=.*", "");
             return option.matches("--(pass(word|phrase)?|pin|value|secret)")
                     ? option + " does not exist: what is secret is never an argument, where every process can see it"
-                    : "unknown option " + option;
+                    : "unknown option " + option + suggestion(option, options(failure.getCommandLine()), "");
         }
         if (first.startsWith("-") && first.length() > 1) {
             return "unknown option " + first.substring(0, 2) + " (a name that begins with a dash goes after --)";
         }
         return failure.getCommandLine().getParent() == null
-                ? "unknown command '" + first + "'"
+                ? "unknown command '" + first + "'" + suggestion(first, commands(), "'")
                 : "too many arguments for " + failure.getCommandLine().getCommandName();
     }
 }

@@ -87,7 +87,7 @@ class CliTest {
         System.out.println("seed: " + seed);
         new Random(seed).nextBytes(large);
         for (byte[] value : List.of(all, NOTHING, "line\n".getBytes(StandardCharsets.UTF_8), large)) {
-            assertStatus(0, cli.run(value, "store", "name"));
+            assertStatus(0, cli.run(value, "store", "name", "--allow-empty"));
             var result = run("retrieve", "name");
             assertStatus(0, result);
             assertArrayEquals(value, result.out());
@@ -201,8 +201,10 @@ class CliTest {
 
     @Test
     void usageErrorsAreStatus2() throws Exception {
-        assertError(2, "say what to do", run());
+        assertError(2, "missing command", run());
         assertError(2, "frobnicate", run("frobnicate"));
+        assertError(2, "did you mean 'retrieve'?", run("retreive", "a"));
+        assertError(2, "did you mean --passphrase-file?", run("list", "--pasphrase-file=x"));
         assertError(2, "NAME", run("retrieve"));
         assertError(2, "--frobnicate", run("list", "--frobnicate"));
         assertStatus(0, run("--help"));
@@ -324,8 +326,8 @@ class CliTest {
             assertStatus(0, cli.run(name.getBytes(StandardCharsets.UTF_8), "store", "--", name));
             assertEquals(name, run("retrieve", "--", name).text());
         }
-        assertError(19, "1024", cli.run(NOTHING, "store", "x".repeat(1025)));
-        assertError(19, "name", cli.run(NOTHING, "store", ""));
+        assertError(19, "1024", cli.run(new byte[] {1}, "store", "x".repeat(1025)));
+        assertError(19, "name", cli.run(new byte[] {1}, "store", ""));
         assertEquals(
                 String.join("\n", names.stream().sorted().toList()) + "\n",
                 run("list").text());

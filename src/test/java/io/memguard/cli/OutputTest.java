@@ -55,7 +55,7 @@ class OutputTest {
     /** The file that is written is made after the secret was found, and before its value is read. */
     @Test
     void aSecretThatIsDeletedMeanwhileIsNotFound() throws Exception {
-        store.done(NOTHING, "store", "a");
+        store.done(NOTHING, "store", "a", "--allow-empty");
         Path folder = Files.createDirectory(temporary.resolve("folder"));
         var environment = new ArrayList<>(Filetrace.environment(folder, null, 0));
         environment.add("MEMGUARD_DIR=" + temporary.resolve("store"));
@@ -97,7 +97,7 @@ class OutputTest {
 
     @Test
     void namesDoNotCommandTheTerminalNorLookLikeOthers() throws Exception {
-        store.done(NOTHING, "store", "a\033[2J\u202eb");
+        store.done(NOTHING, "store", "a\033[2J\u202eb", "--allow-empty");
         assertEquals("a\\u001b[2J\\u202eb\n", store.run("list").text());
         assertEquals("[\"a\\u001b[2J\\u202eb\"]\n", store.run("list", "--json").text());
     }
