@@ -375,8 +375,7 @@ public final class MemGuard implements AutoCloseable {
                     "a stored secret has this name; delete it first, or choose another name");
         }
         SealedCache target = cache();
-        long sealed =
-                Addresses.<Long, RuntimeException>read(value, memory -> target.put(memory, timeToLive, idle));
+        long sealed = Addresses.<Long, RuntimeException>read(value, memory -> target.put(memory, timeToLive, idle));
         put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
         sweeper.startOrSweep();
     }

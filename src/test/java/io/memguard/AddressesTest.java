@@ -123,14 +123,15 @@ class AddressesTest {
             assertTrue(buffer.<Boolean, RuntimeException>read(s -> Secrets.matches(s, 3)));
         }
         try (var file = file(PAGES)) {
-            eachIsRefused(
-                    Map.of("copyTo", secret::copyTo), file.getChannel().map(MapMode.READ_ONLY, 0, PAGES, arena));
+            eachIsRefused(Map.of("copyTo", secret::copyTo), file.getChannel().map(MapMode.READ_ONLY, 0, PAGES, arena));
         }
         check();
     }
 
     private static void assertRefused(org.junit.jupiter.api.function.Executable call) {
-        assertEquals(ErrorCode.INVALID_ARGUMENTS, assertThrows(MemGuardException.class, call).code());
+        assertEquals(
+                ErrorCode.INVALID_ARGUMENTS,
+                assertThrows(MemGuardException.class, call).code());
     }
 
     private RandomAccessFile file(long length) throws IOException {
@@ -170,7 +171,8 @@ class AddressesTest {
         try (var file = file(4096)) {
             MemorySegment mapped = file.getChannel().map(MapMode.READ_WRITE, 0, 4096, arena);
             file.setLength(0);
-            for (MemorySegment empty : new MemorySegment[] {arena.allocate(0), MemorySegment.NULL, mapped.asSlice(9, 0)}) {
+            for (MemorySegment empty :
+                    new MemorySegment[] {arena.allocate(0), MemorySegment.NULL, mapped.asSlice(9, 0)}) {
                 readers().values().forEach(call -> call.accept(empty));
                 assertEquals(0L, guard.<Long, RuntimeException>read("x", MemorySegment::byteSize));
                 assertEquals(0L, guard.secret("x").orElseThrow().copyTo(empty));
@@ -181,7 +183,8 @@ class AddressesTest {
 
     @Test
     void moreThanAGibibyteIsRefusedAndComparesAsOther() {
-        MemorySegment large = MemorySegment.ofAddress(arena.allocate(8).address()).reinterpret(SecretBuffer.MAX_SIZE + 1);
+        MemorySegment large =
+                MemorySegment.ofAddress(arena.allocate(8).address()).reinterpret(SecretBuffer.MAX_SIZE + 1);
         var calls = readers();
         assertFalse(secret.contentEquals(large));
         calls.remove("contentEquals");

@@ -27,7 +27,8 @@ class SharingTest {
 
     @Test
     void comparisonsInBothOrdersBesideWritersOfBothEnd() throws Exception {
-        try (var threads = Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
+        try (var threads =
+                Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
             List<Future<?>> all = new ArrayList<>();
             for (Runnable task : List.<Runnable>of(
@@ -59,7 +60,8 @@ class SharingTest {
 
     @Test
     void aReaderMayWaitForAnotherThreadsReadWhileAWriterWaits() throws Exception {
-        try (var threads = Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
+        try (var threads =
+                Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
             var written = new CountDownLatch(1);
             List<Future<?>> all = List.of(threads.submit(() -> a.read(outer -> {
                 var writer = Thread.ofPlatform().daemon().start(() -> {
@@ -78,7 +80,8 @@ class SharingTest {
 
     @Test
     void aWriterIsAloneAndReadersAreNotMixedIn() throws Exception {
-        try (var threads = Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
+        try (var threads =
+                Executors.newCachedThreadPool(Thread.ofPlatform().daemon().factory())) {
             List<Future<?>> all = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 long seed = i + 5;

@@ -36,8 +36,9 @@ final class ListCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            List<String> names =
-                    guard.list().stream().filter(name -> name.startsWith(prefix)).toList();
+            List<String> names = guard.list().stream()
+                    .filter(name -> name.startsWith(prefix))
+                    .toList();
             String text = format.json
                     ? names.stream().map(Json::quote).collect(Collectors.joining(", ", "[", "]\n"))
                     : names.stream()

@@ -24,7 +24,8 @@ import picocli.CommandLine.ParentCommand;
 
 @Command(
         name = "retrieve",
-        description = "Write a value to standard output: its bytes and nothing else. A terminal gets text only, and a line end.")
+        description =
+                "Write a value to standard output: its bytes and nothing else. A terminal gets text only, and a line end.")
 final class RetrieveCommand implements Callable<Integer> {
     @ParentCommand
     private Main main;

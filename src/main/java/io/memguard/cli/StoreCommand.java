@@ -66,7 +66,8 @@ final class StoreCommand implements Callable<Integer> {
         }
         if (name.startsWith("\ufeff")) {
             throw new ParameterException(
-                    spec.commandLine(), "the name begins with a byte order mark (U+FEFF), which no one sees; leave it out");
+                    spec.commandLine(),
+                    "the name begins with a byte order mark (U+FEFF), which no one sees; leave it out");
         }
         if (file != null && multiline) {
             throw new ParameterException(spec.commandLine(), "give one of --file and --multiline");

@@ -69,7 +69,9 @@ final class StoreOptions {
         try {
             return open(mode, provider(mode != OpenMode.EXISTING));
         } catch (MemGuardException e) {
-            throw e.code() == ErrorCode.KEY_INVALID && mode == OpenMode.EXISTING ? otherProvider().orElse(e) : e;
+            throw e.code() == ErrorCode.KEY_INVALID && mode == OpenMode.EXISTING
+                    ? otherProvider().orElse(e)
+                    : e;
         }
     }
 
@@ -81,11 +83,15 @@ final class StoreOptions {
         } catch (MemGuardException e) {
             return Optional.empty(); // What opening said is what is wrong.
         }
-        if (own.isEmpty() || keys().stream().anyMatch(keys -> keys.equals(own) || keys.startsWith(own + ":")
-                || (own.equals(Pkcs11Keys.TYPE) && keys.startsWith("sunpkcs11:")))) {
+        if (own.isEmpty()
+                || keys().stream()
+                        .anyMatch(keys -> keys.equals(own)
+                                || keys.startsWith(own + ":")
+                                || (own.equals(Pkcs11Keys.TYPE) && keys.startsWith("sunpkcs11:")))) {
             return Optional.empty();
         }
-        String example = own.equals(Pkcs11Keys.TYPE) ? "'pkcs11:token=...?module-path=...' (see memguard token list)" : own;
+        String example =
+                own.equals(Pkcs11Keys.TYPE) ? "'pkcs11:token=...?module-path=...' (see memguard token list)" : own;
         return Optional.of(new MemGuardException(
                 ErrorCode.KEY_INVALID,
                 "the key of this store is with the provider '" + own + "', not with '" + String.join("', '", keys())

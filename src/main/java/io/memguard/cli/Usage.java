@@ -12,7 +12,8 @@ final class Usage {
     private Usage() {}
 
     static int report(ParameterException failure, String[] arguments) {
-        System.err.println("memguard: " + Json.escapeControls(message(failure)) + (message(failure).endsWith("?") ? " See" : "; see") + " 'memguard --help'");
+        System.err.println("memguard: " + Json.escapeControls(message(failure))
+                + (message(failure).endsWith("?") ? " See" : "; see") + " 'memguard --help'");
         return CommandLine.ExitCode.USAGE;
     }
 

@@ -50,7 +50,8 @@ public final class Addresses {
             throw refused("a segment is needed; an empty one is allowed");
         }
         if (!segment.isNative()) {
-            throw refused("a heap segment leaves copies behind; pass native memory, or a byte[] to SecretBuffer.consume()");
+            throw refused(
+                    "a heap segment leaves copies behind; pass native memory, or a byte[] to SecretBuffer.consume()");
         }
         if (!segment.scope().isAlive()) {
             throw refused("the segment's arena is closed; keep it open during the call");

@@ -84,13 +84,12 @@ enum LibcPages implements Pages {
 
         @Override
         public boolean protect(Access access) {
-            return (int)
-                            (switch (access) {
-                                        case NONE -> deny;
-                                        case READ -> allowReading;
-                                        case READ_WRITE -> allowAll;
-                                    })
-                                    .call()
+            return (int) (switch (access) {
+                                case NONE -> deny;
+                                case READ -> allowReading;
+                                case READ_WRITE -> allowAll;
+                            })
+                            .call()
                     == 0;
         }
 

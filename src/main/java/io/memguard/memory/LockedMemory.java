@@ -84,16 +84,15 @@ public final class LockedMemory {
 
     /** Protected memory was refused for another reason than the limit. */
     static MemGuardException refused(int error) {
-        String remedy =
-                switch (error) {
-                    case NOT_PERMITTED, DENIED, NO_CALL ->
-                        "a filter of system calls (seccomp) forbids it: allow mlock there (SystemCallFilter=@memlock in the"
-                                + " systemd unit, the seccomp profile of the container), or choose MemoryPolicy.BEST_EFFORT";
-                    case PROCESS_FILES, SYSTEM_FILES ->
-                        "too many files are open: raise LimitNOFILE= in the systemd unit, or ulimit -n";
-                    case NO_MEMORY -> "close buffers, raise vm.max_map_count, or free memory";
-                    default -> "the system log may say more";
-                };
+        String remedy = switch (error) {
+            case NOT_PERMITTED, DENIED, NO_CALL ->
+                "a filter of system calls (seccomp) forbids it: allow mlock there (SystemCallFilter=@memlock in the"
+                        + " systemd unit, the seccomp profile of the container), or choose MemoryPolicy.BEST_EFFORT";
+            case PROCESS_FILES, SYSTEM_FILES ->
+                "too many files are open: raise LimitNOFILE= in the systemd unit, or ulimit -n";
+            case NO_MEMORY -> "close buffers, raise vm.max_map_count, or free memory";
+            default -> "the system log may say more";
+        };
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
                 "the system refuses protected memory (" + Posix.errorText(error) + "); " + remedy);

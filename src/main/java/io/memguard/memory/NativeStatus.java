@@ -41,8 +41,9 @@ final class NativeStatus {
                     + " use secrets");
         }
         if (status == MG_ERR_SYSTEM()) {
-            return error("the operating system gives no random bytes, or another library in the process takes over the memory"
-                    + " of cryptographic keys (OPENSSL_memory_alloc); start without it");
+            return error(
+                    "the operating system gives no random bytes, or another library in the process takes over the memory"
+                            + " of cryptographic keys (OPENSSL_memory_alloc); start without it");
         }
         if (status == MG_ERR_STACK()) {
             throw StackRoom.error();

@@ -70,7 +70,9 @@ final class Signals {
     /** Stops this process, as Ctrl-Z does, and comes back when it goes on. */
     static void stop() {
         try {
-            Object ours = set("TSTP", Class.forName("sun.misc.SignalHandler").getField("SIG_DFL").get(null));
+            Object ours = set(
+                    "TSTP",
+                    Class.forName("sun.misc.SignalHandler").getField("SIG_DFL").get(null));
             Downcall.callInt(function("raise"), STOP); // To this thread, so that it is stopped at once.
             restore("TSTP", ours);
         } catch (ReflectiveOperationException e) {

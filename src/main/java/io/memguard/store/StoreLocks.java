@@ -130,7 +130,8 @@ final class StoreLocks implements AutoCloseable {
         if (!alone) {
             store.share(use);
         } else if (!store.takeAlone(use)) {
-            throw new IllegalStateException("the whole store can't be locked while this thread has locked a part of it");
+            throw new IllegalStateException(
+                    "the whole store can't be locked while this thread has locked a part of it");
         }
         try {
             requireOpen();

@@ -161,9 +161,8 @@ class ManyProcessesTest {
     /** Opens it anew for each change, as a cron job does; another one may be at it. */
     private void rotate() throws Exception {
         do {
-            try (var guard = MemGuard.at(directory())
-                    .keys(Client.keys(passphrase()))
-                    .open()) {
+            try (var guard =
+                    MemGuard.at(directory()).keys(Client.keys(passphrase())).open()) {
                 guard.rotate((done, total) -> {});
                 rotated.incrementAndGet();
             } catch (MemGuardException e) {
@@ -246,7 +245,8 @@ class ManyProcessesTest {
         long total = calls.values().stream().mapToLong(List::size).sum();
         long cut = all(call -> !call.returned());
         System.out.println(total + " calls on " + calls.size() + " secrets by " + (processes.get() - 1) + " JVMs and "
-                + commands + " runs of the command line in " + SECONDS + " s, " + rotated + " new keys (" + refused + " changes refused), " + killed
+                + commands + " runs of the command line in " + SECONDS + " s, " + rotated + " new keys (" + refused
+                + " changes refused), " + killed
                 + " kills, " + cut + " of them in the midst of a call");
         for (Kind kind : Kind.values()) {
             assertTrue(all(call -> call.kind() == kind) > 0, kind.toString());

@@ -49,10 +49,12 @@ class RemovedStoreTest {
         for (boolean after : new boolean[] {false, true}) {
             removeHalf(token(token, "object=kk", KeyMode.ENVELOPE), after);
             assertTrue(metadata(directory).contains("removing: yes"));
-            assertFails(ErrorCode.INVALID_ARGUMENTS, () -> MemGuard.at(directory)
-                    .keys(token(token, "object=kk", KeyMode.ENVELOPE))
-                    .mode(OpenMode.EXISTING)
-                    .open());
+            assertFails(
+                    ErrorCode.INVALID_ARGUMENTS,
+                    () -> MemGuard.at(directory)
+                            .keys(token(token, "object=kk", KeyMode.ENVELOPE))
+                            .mode(OpenMode.EXISTING)
+                            .open());
             assertEquals(0, keys(token));
             removeHalf(software("one"), after);
             try (var guard = open(directory, software("two"))) {
@@ -61,7 +63,8 @@ class RemovedStoreTest {
                 }
                 guard.cleanupAll();
             } catch (MemGuardException e) {
-                assertFalse(after, e.getMessage()); // The key is there, and the passphrase is not the one that opens it.
+                assertFalse(
+                        after, e.getMessage()); // The key is there, and the passphrase is not the one that opens it.
                 assertTrue(e.getMessage().contains("being removed"), e.getMessage());
                 open(directory, software("one")).cleanupAll();
             }
@@ -106,8 +109,8 @@ class RemovedStoreTest {
             fill(guard, 3);
             Path folder = directory.resolve("memguard_secure");
             try (Stream<Path> files = Files.list(folder)) {
-                for (Path name : (Iterable<Path>)
-                        files.filter(file -> file.toString().endsWith(".name"))::iterator) {
+                for (Path name :
+                        (Iterable<Path>) files.filter(file -> file.toString().endsWith(".name"))::iterator) {
                     Files.writeString(name, "damaged");
                 }
             }

@@ -41,7 +41,12 @@ class ErrorsTest {
 
     @Test
     void aFullHeapLeavesNothingBehind() throws Exception {
-        run(FullHeap.class, "-Xmx24m", "-XX:+UseSerialGC", System.getProperty("fullHeapMode", "-XX:+TieredCompilation"), "-XX:ErrorFile=" + directory.resolve("hs_err.log"));
+        run(
+                FullHeap.class,
+                "-Xmx24m",
+                "-XX:+UseSerialGC",
+                System.getProperty("fullHeapMode", "-XX:+TieredCompilation"),
+                "-XX:ErrorFile=" + directory.resolve("hs_err.log"));
     }
 
     /** Every call at each of the last levels of a stack. */
@@ -179,5 +184,4 @@ class ErrorsTest {
             }
         }
     }
-
 }

@@ -33,7 +33,9 @@ final class EveryCall {
         calls.put("buffer.write", () -> buffer.write(MemorySegment::byteSize));
         calls.put("buffer.contentEquals", () -> buffer.contentEquals(other));
         calls.put("buffer.copyOf", () -> buffer.read(SecretBuffer::copyOf).close());
-        calls.put("buffer.consume", () -> SecretBuffer.consume("text".toCharArray()).close());
+        calls.put(
+                "buffer.consume",
+                () -> SecretBuffer.consume("text".toCharArray()).close());
         calls.put("buffer.random", () -> SecretBuffer.random(SIZE).close());
         calls.put("secret.read", () -> secret.read(MemorySegment::byteSize));
         calls.put("secret.copy", () -> secret.copy().close());
@@ -47,7 +49,9 @@ final class EveryCall {
         calls.put("guard.retrieve", () -> guard.retrieve("a"));
         calls.put("guard.store", () -> guard.store("a", buffer));
         calls.put("guard.storeAll", () -> guard.storeAll(Map.of("a", buffer, "b", other)));
-        calls.put("guard.storeEphemeral", () -> guard.storeEphemeral("m", buffer, MemGuard.DEFAULT_IDLE, MemGuard.DEFAULT_IDLE));
+        calls.put(
+                "guard.storeEphemeral",
+                () -> guard.storeEphemeral("m", buffer, MemGuard.DEFAULT_IDLE, MemGuard.DEFAULT_IDLE));
         calls.put("guard.contains", () -> guard.contains("a"));
         calls.put("guard.list", guard::list);
         calls.put("guard.delete", () -> guard.delete("b"));
@@ -70,7 +74,9 @@ final class EveryCall {
                 }
             }
             expect(buffer.<Boolean, RuntimeException>read(s -> Secrets.matches(s, 1)), "a buffer has another value");
-            expect(guard.<Boolean, RuntimeException>read("a", s -> Secrets.matches(s, 1)), "a secret has another value");
+            expect(
+                    guard.<Boolean, RuntimeException>read("a", s -> Secrets.matches(s, 1)),
+                    "a secret has another value");
             long lent = guard.memoryUsage().windowsInUse();
             expect(lent == 0, lent + " windows are lent for ever");
         });
