@@ -96,7 +96,7 @@ final class StoreCommand implements Callable<Integer> {
             var value = SecretBuffer.readFrom(in.getChannel(), SecretBuffer.MAX_SIZE);
             if (file == null && isLineOfText(value)) {
                 System.err.println("memguard: the value ends with a line break, as echo adds it; it is stored as it is"
-                        + " (printf '%s' adds none)");
+                        + " (printf adds none)");
             }
             return value;
         }

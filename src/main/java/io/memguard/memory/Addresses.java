@@ -4,6 +4,7 @@ import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,7 +65,7 @@ public final class Addresses {
     /** Native memory that this thread may write to now. */
     public static void requireWritable(@Nullable MemorySegment segment) {
         requireNative(segment);
-        if (segment.isReadOnly()) {
+        if (Objects.requireNonNull(segment).isReadOnly()) {
             throw refused("the segment is read-only; give memory that can be written");
         }
     }

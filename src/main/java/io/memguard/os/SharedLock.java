@@ -139,6 +139,7 @@ public final class SharedLock {
     }
 
     /** True where the thread was interrupted. */
+    @SuppressWarnings("WaitNotInLoop") // The callers loop.
     private boolean pause(long milliseconds) {
         try {
             wait(milliseconds);

@@ -26,6 +26,7 @@ final class Signals {
      *
      * @return what was done before, for {@link #restore}; nothing where the signal is ignored or can't be handled
      */
+    @SuppressWarnings("ReferenceEquality") // A proxy, and a constant.
     static @Nullable Object handle(String name, Runnable action) {
         try {
             Class<?> handler = Class.forName("sun.misc.SignalHandler");

@@ -86,7 +86,9 @@ public final class Terminal {
         try {
             terminal.show(prompt);
             var end = typing.read();
-            boolean more = end != Typing.End.GONE && (end == Typing.End.FULL | terminal.drop());
+            boolean dropped =
+                    end != Typing.End.GONE && terminal.drop(); // In any case: the next program must not read it.
+            boolean more = dropped || end == Typing.End.FULL;
             terminal.answered();
             if (end == Typing.End.GONE || (end == Typing.End.END_OF_FILE && !(lines && !typing.isEmpty()))) {
                 throw failure("nothing was entered; nothing was changed");

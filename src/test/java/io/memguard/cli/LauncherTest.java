@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +22,7 @@ class LauncherTest {
         Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwx------"));
         String script = "set -euo pipefail; . scripts/lib/launch.sh; jdk=" + temporary + "/jdk; java_options "
                 + modulePath + " /natives; run_memguard " + temporary + "/memguard.jsa list";
-        var result = new Cli(Map.of()).runCommand(java.util.List.of("bash", "-c", script), new byte[0]);
+        var result = new Cli(Map.of()).runCommand(List.of("bash", "-c", script), new byte[0]);
         assertEquals(0, result.status(), result.error());
         assertEquals("", result.error());
         assertTrue(result.text().endsWith("io.memguard/io.memguard.cli.Main\nlist\n"), result.text());
