@@ -102,6 +102,7 @@ class AddressesTest {
     }
 
     @Test
+    @SuppressWarnings("MustBeClosedChecker") // Its thread has ended.
     void memoryOfAnotherThreadIsRefused() throws InterruptedException {
         var ended = new MemorySegment[1];
         var thread = new Thread(() -> ended[0] = Arena.ofConfined().allocate(PAGES));

@@ -75,6 +75,7 @@ class ErrorsTest {
             System.out.println("all calls work");
         }
 
+        @SuppressWarnings("InfiniteRecursion") // Until the stack ends.
         private static void dive(Runnable call) {
             try {
                 dive(call);
@@ -119,6 +120,7 @@ class ErrorsTest {
             }
         }
 
+        @SuppressWarnings("InfiniteRecursion") // Until the stack ends.
         private static void dive(Runnable call) {
             try {
                 call.run();
