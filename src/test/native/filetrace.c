@@ -27,7 +27,7 @@ enum { DESCRIPTORS = 4096, SHORT = -1 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static int record = -1;
-static long calls, kill_at, stop_at, fault_first, fault_last, faults;
+static long calls, changes, kill_change, kill_at, stop_at, fault_first, fault_last, faults;
 static int fault_error, only_syncs;
 static const char *fault_kind = "";
 static char *names[DESCRIPTORS]; /* of the open files under the root */
@@ -101,6 +101,14 @@ static int fails(const char *kind) {
   return 1;
 }
 
+/* Behind the nth call that changes what a name means, or makes it durable. */
+static void kill_behind(const char *kind) {
+  if (!strcmp(kind, "rename") || !strcmp(kind, "link") || !strcmp(kind, "unlink") || !strcmp(kind, "sync")) {
+    changes++;
+    if (kill_change && changes == kill_change) kill(getpid(), SIGKILL);
+  }
+}
+
 /* Runs a call under the mutex, so that the record has the order of the calls. */
 #define TRACED(type, condition, kind, real, noted)                   \
   do {                                                               \
@@ -109,6 +117,7 @@ static int fails(const char *kind) {
     type result = fails(kind) ? -1 : real;                           \
     int error = errno;                                               \
     if (result >= 0) { noted; }                                      \
+    kill_behind(kind);                                               \
     errno = error;                                                   \
     pthread_mutex_unlock(&mutex);                                    \
     return result;                                                   \
@@ -304,5 +313,7 @@ void filetrace_stop(long call) { stop_at = calls + call; }
 
 void filetrace_only_syncs(void) { only_syncs = 1; }
 long filetrace_calls(void) { return calls; }
+long filetrace_changes(void) { return changes; }
+void filetrace_kill_behind(long change) { kill_change = changes + change; }
 long filetrace_faults(void) { return faults; }
 const char *filetrace_failed_kind(void) { return fault_kind; }

@@ -98,6 +98,21 @@ public final class Filetrace {
         }
     }
 
+    /** How many renames, links, unlinks and syncs there were. */
+    public long changes() {
+        return number("filetrace_changes");
+    }
+
+    /** Kills this process behind the nth of them from now on. */
+    public void killBehind(long change) {
+        try {
+            handle("filetrace_kill_behind", FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG))
+                    .invokeExact(change);
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+
     /** How many calls there were. */
     public long calls() {
         return number("filetrace_calls");
