@@ -1,6 +1,7 @@
 package io.memguard;
 
 import io.memguard.memory.Addresses;
+import io.memguard.store.Moment;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.keyring.KeyChangedException;
@@ -26,7 +27,7 @@ final class BulkStore {
     /** What comes after a value is durable; false where it is not in the cache then. */
     @FunctionalInterface
     interface Stored {
-        boolean stored(Value value, long generation);
+        boolean stored(Value value, Moment moment);
     }
 
     private final List<Value> values;
@@ -75,9 +76,9 @@ final class BulkStore {
             while (durable < values.size()) {
                 int begin = durable;
                 SecretStore.Written written = writeGroup(store, begin);
-                durable += written.generations().size();
+                durable += written.moments().size();
                 for (int i = begin; i < durable; i++) {
-                    cached &= stored.stored(values.get(i), written.generations().get(i - begin));
+                    cached &= stored.stored(values.get(i), written.moments().get(i - begin));
                 }
                 if (written.failure().isPresent()) {
                     throw SecretStore.notStored(written.failure().get());

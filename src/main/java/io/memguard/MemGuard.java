@@ -21,8 +21,10 @@ import io.memguard.memory.Windows;
 import io.memguard.os.NativeAccess;
 import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
+import io.memguard.store.Moment;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
+import io.memguard.store.StoreAccess;
 import io.memguard.store.StoreOpener;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -59,7 +61,6 @@ public final class MemGuard implements AutoCloseable {
     public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
 
     private static final Duration LONGEST_WAIT = Duration.ofHours(1);
-    private static final int LONG = 64 << 10; // bytes, of a value whose window is worth looking after
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
     private final SecretStore store;
@@ -69,6 +70,7 @@ public final class MemGuard implements AutoCloseable {
     private volatile @Nullable SealedCache cache;
     private volatile boolean closed;
     private volatile boolean suspended;
+    private volatile int tick;
     private long lastRecovery = System.nanoTime();
 
     private MemGuard(SecretStore store, @Nullable SealedCache cache, Duration hydratedIdle) {
@@ -126,6 +128,8 @@ public final class MemGuard implements AutoCloseable {
         private Duration hydratedIdle = Duration.ZERO;
         private boolean degraded;
         private @Nullable TrustedRecords records;
+        private boolean group;
+        private boolean sharedFileSystem;
 
         private Builder(Path directory) {
             this.directory = Objects.requireNonNull(directory);
@@ -200,6 +204,27 @@ public final class MemGuard implements AutoCloseable {
             }
         }
 
+        /**
+         * Opens the store also where a group has access to its directory (mode 2770), as Kubernetes makes it for a volume with
+         * {@code fsGroup}. What it costs: every member of that group can delete the store, put an earlier state in its place,
+         * or read which files there are; none can read or change a value without the key.
+         */
+        public Builder allowGroupAccess() {
+            this.group = true;
+            return this;
+        }
+
+        /**
+         * Opens the store also on a network or FUSE file system (NFS, SMB, CephFS, 9p, virtiofs, bindfs ...), whose mounts
+         * don't share a page cache. What it costs: each read looks at the file, which is a question to the server, since
+         * another host's changes can't be seen in memory. Only one host may change keys at a time, and only where the file
+         * system keeps locks of all hosts apart (NFSv4 does, two bindfs mounts don't).
+         */
+        public Builder allowSharedFileSystem() {
+            this.sharedFileSystem = true;
+            return this;
+        }
+
         /** Opens also where the native libraries can't be loaded; see the class's description of the degraded state. */
         public Builder allowDegraded() {
             this.degraded = true;
@@ -240,7 +265,8 @@ public final class MemGuard implements AutoCloseable {
                                     "degraded: {0}",
                                     NativeLibraries.failure().orElse(""));
                 }
-                var store = StoreOpener.open(directory, mode, keys, records, accepting);
+                var access = new StoreAccess(mode == OpenMode.READ_ONLY, group, sharedFileSystem);
+                var store = StoreOpener.open(directory, mode, keys, records, accepting, access);
                 return new MemGuard(store, cache, hydratedIdle);
             } catch (Throwable failure) {
                 if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {
@@ -283,8 +309,9 @@ public final class MemGuard implements AutoCloseable {
         var event = new StoreEvent();
         event.begin();
         boolean ready = isReady();
-        long generation = store.write(checked, value);
-        boolean cached = ready && cacheIfOpen(name, checked, value, generation);
+        int now = tick;
+        Moment moment = store.write(checked, value);
+        boolean cached = ready && cacheIfOpen(name, checked, value, moment, now);
         event.commit();
         return cached ? Status.DONE : Status.RUST_NOT_READY;
     }
@@ -313,24 +340,25 @@ public final class MemGuard implements AutoCloseable {
         var event = new StoreEvent();
         event.begin();
         boolean ready = isReady();
+        int now = tick;
         boolean cached = values.write(
                 store,
-                (value, generation) -> ready
+                (value, moment) -> ready
                         && value.plaintext()
                                 .<Boolean>read(
-                                        segment -> cacheIfOpen(value.text(), value.name(), segment, generation)));
+                                        segment -> cacheIfOpen(value.text(), value.name(), segment, moment, now)));
         event.commit();
         return ready && cached ? Status.DONE : Status.RUST_NOT_READY;
     }
 
     /** What is durable by now must not fail any more where the cache is shut down or closed meanwhile. */
-    private boolean cacheIfOpen(String name, SecretName checked, MemorySegment value, long generation) {
+    private boolean cacheIfOpen(String name, SecretName checked, MemorySegment value, Moment moment, int now) {
         SealedCache target = cache;
         if (target == null) {
             return false;
         }
         try {
-            put(name, checked, seal(target, value, generation));
+            put(name, checked, seal(target, value, moment, now));
             return true;
         } catch (IllegalStateException e) {
             return false;
@@ -376,7 +404,7 @@ public final class MemGuard implements AutoCloseable {
         }
         SealedCache target = cache();
         long sealed = Addresses.<Long, RuntimeException>read(value, memory -> target.put(memory, timeToLive, idle));
-        put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY));
+        put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY, tick));
         sweeper.startOrSweep();
     }
 
@@ -773,6 +801,7 @@ public final class MemGuard implements AutoCloseable {
     private @Nullable Scratch hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before) {
         var event = new HydrateEvent();
         event.begin();
+        int now = tick;
         var loaded = store.read(name);
         if (loaded.isEmpty()) {
             secret.replace(before, null);
@@ -783,8 +812,8 @@ public final class MemGuard implements AutoCloseable {
         Scratch plaintext = loaded.get().plaintext();
         try {
             // The generation was read before the file, under the secret's lock.
-            Secret.Cached sealed = plaintext.read(
-                    segment -> seal(cache(), segment, loaded.get().generation()));
+            Secret.Cached sealed =
+                    plaintext.read(segment -> seal(cache(), segment, loaded.get().moment(), now));
             // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
             secrets.compute(secret.name(), (key, known) -> {
                 Secret holder = known == null ? secret : known;
@@ -799,15 +828,33 @@ public final class MemGuard implements AutoCloseable {
         return plaintext;
     }
 
-    private Secret.Cached seal(SealedCache target, MemorySegment plaintext, long generation) {
-        if (hydratedIdle.isPositive() || plaintext.byteSize() > LONG) {
-            sweeper.startOrSweep(); // It gives up long windows that are not used any more, too.
+    /** @param now the tick before it became, or was known to be, the current value */
+    private Secret.Cached seal(SealedCache target, MemorySegment plaintext, Moment moment, int now) {
+        sweeper.startOrSweep(); // It has values looked at again, and gives up long windows that are not used any more.
+        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), moment, now);
+    }
+
+    /** A number that changes twice a second: how long ago the file of a cached value was looked at. */
+    int tick() {
+        return tick;
+    }
+
+    /**
+     * Whether a cached value is still what is in its file: a restore, or a process that does not share the counters, changes
+     * that without a new generation.
+     */
+    boolean isStill(Secret secret, Secret.Cached value) {
+        int now = tick;
+        boolean same = store.isStill(SecretName.of(secret.name()), value.moment());
+        if (same && sweeper.isTicking() && !store.isShared()) {
+            value.seen(now);
         }
-        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), generation);
+        return same;
     }
 
     /** For the sweeper. */
     void sweep() {
+        tick = (tick + 1) & Integer.MAX_VALUE;
         SealedCache ready = cache;
         if (ready != null && !closed) {
             if (ready.sweep() > 0) {

@@ -3,6 +3,8 @@ package io.memguard;
 import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.SealedCache;
+import io.memguard.os.FileVersion;
+import io.memguard.store.Moment;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
@@ -17,13 +19,44 @@ import org.jspecify.annotations.Nullable;
  * again, it works again.
  */
 public final class Secret {
-    /** The generation of a value that lies in memory only: no file can outdate it. */
-    static final long MEMORY_ONLY = Long.MIN_VALUE;
+    /** Of a value that is in memory only: no file can outdate it. */
+    static final Moment MEMORY_ONLY = new Moment(Long.MIN_VALUE, FileVersion.NONE);
 
-    /** A value in a cache, whose handle means nothing in another, and the generation in which it was current. */
-    record Cached(SealedCache cache, long handle, long generation) {
+    /** A value in a cache, whose handle means nothing in another, and when it was the current one. */
+    static final class Cached {
+        private final SealedCache cache;
+        private final long handle;
+        private final Moment moment;
+        private final long generation;
+        private int seen; // A look too many, by a thread that sees an older number, does no harm.
+
+        /** @param seen by {@link MemGuard#tick}, when it was last known to be what is in its file */
+        Cached(SealedCache cache, long handle, Moment moment, int seen) {
+            this.cache = cache;
+            this.handle = handle;
+            this.moment = moment;
+            this.generation = moment.generation();
+            this.seen = seen;
+        }
+
+        SealedCache cache() {
+            return cache;
+        }
+
+        long handle() {
+            return handle;
+        }
+
+        Moment moment() {
+            return moment;
+        }
+
+        void seen(int tick) {
+            seen = tick;
+        }
+
         boolean isMemoryOnly() {
-            return generation == MEMORY_ONLY;
+            return generation == MEMORY_ONLY.generation();
         }
 
         /** A window, or STALE. */
@@ -62,9 +95,12 @@ public final class Secret {
     }
 
     private long open(@Nullable Cached value) {
-        return value != null && (value.isMemoryOnly() || value.generation() == guard.generation(stripe))
-                ? value.open()
-                : SealedCache.STALE;
+        return value != null && (value.isMemoryOnly() || isCurrent(value)) ? value.open() : SealedCache.STALE;
+    }
+
+    private boolean isCurrent(Cached value) {
+        return value.generation == guard.generation(stripe)
+                && (value.seen == guard.tick() || guard.isStill(this, value));
     }
 
     /** The length in bytes. */

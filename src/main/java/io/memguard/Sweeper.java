@@ -6,7 +6,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Removes expired values in the background; started with the first value that can expire, ended with the store. Where no
+ * Removes expired values in the background, and has cached ones compared with their files; started with the first value, ended
+ * with the store. Where no
  * thread can be started, callers sweep now and then.
  *
  * <p>The thread does not keep a store that somebody forgot to close: it ends when that is collected, so that the classes of
@@ -16,7 +17,7 @@ final class Sweeper implements AutoCloseable {
     private static final Duration INTERVAL = Duration.ofMillis(500);
 
     private final WeakReference<MemGuard> store;
-    private @Nullable Thread thread;
+    private volatile @Nullable Thread thread;
     private boolean closed;
     private long lastSweep = System.nanoTime();
 
@@ -26,9 +27,14 @@ final class Sweeper implements AutoCloseable {
 
     /** Starts the thread; without one, sweeps here where that was not done for a while. */
     void startOrSweep() {
-        if (!start() && isTimeToSweep()) {
+        if (thread == null && !start() && isTimeToSweep()) {
             sweep(store);
         }
+    }
+
+    /** Whether there is a thread that calls {@link MemGuard#sweep} twice a second. */
+    boolean isTicking() {
+        return thread != null;
     }
 
     private synchronized boolean start() {

@@ -59,6 +59,24 @@ final class StoreOptions {
             })
     private @Nullable String records;
 
+    @Option(
+            names = "--read-only",
+            scope = ScopeType.INHERIT,
+            description = "Write nothing at all: an image, a ConfigMap, a read-only mount.")
+    private boolean readOnly;
+
+    @Option(
+            names = "--allow-group",
+            scope = ScopeType.INHERIT,
+            description = "Go on where a group has access to the store (fsGroup).")
+    private boolean group;
+
+    @Option(
+            names = "--allow-shared-file-system",
+            scope = ScopeType.INHERIT,
+            description = "Go on where the store is on a network or FUSE file system.")
+    private boolean sharedFileSystem;
+
     @Mixin
     private final PassphraseOptions passphrase = new PassphraseOptions();
 
@@ -99,12 +117,20 @@ final class StoreOptions {
     }
 
     MemGuard open(OpenMode mode, KeyProvider provider) {
-        return builder(provider).mode(mode).open();
+        return builder(provider)
+                .mode(readOnly ? OpenMode.READ_ONLY : mode)
+                .open();
     }
 
     MemGuard.Builder builder(KeyProvider provider) {
         var builder = MemGuard.at(directory()).policy(policy()).keys(provider);
         records().ifPresent(builder::detectRollback);
+        if (group) {
+            builder.allowGroupAccess();
+        }
+        if (sharedFileSystem) {
+            builder.allowSharedFileSystem();
+        }
         return builder;
     }
 

@@ -8,6 +8,7 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.store.SecretStore;
+import io.memguard.store.StoreAccess;
 import io.memguard.store.StoreInfo;
 import io.memguard.store.StoreOpener;
 import io.memguard.store.Verification;
@@ -63,7 +64,7 @@ final class StoreChecks {
 
     private static Finding permissions(Path directory) {
         try {
-            StoreOpener.requireSafe(directory);
+            StoreOpener.requireSafe(directory, StoreAccess.USUAL);
             return Finding.ok("store permissions", "its owner's only");
         } catch (MemGuardException e) {
             return Finding.of(Finding.Level.PROBLEM, "store permissions", e);
@@ -77,7 +78,8 @@ final class StoreChecks {
             Optional<Progress> verify,
             List<Finding> findings) {
         try (SecretStore store =
-                StoreOpener.open(directory, OpenMode.EXISTING, provider, records.orElse(null), false)) {
+                StoreOpener.open(
+                directory, OpenMode.EXISTING, provider, records.orElse(null), false, StoreAccess.USUAL)) {
             Verification verification = store.verification();
             findings.add(
                     verification.roundTrip()

@@ -3,6 +3,7 @@ package io.memguard.os;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -51,6 +52,16 @@ public final class OpenDirectory implements AutoCloseable {
     /** What it is now. */
     public Posix.FileStatus status() throws IOException {
         return Posix.status(descriptor, name);
+    }
+
+    /** The mount that it is in. */
+    public Optional<Mount> mount() throws IOException {
+        return Mount.of(descriptor);
+    }
+
+    /** Whether a name leads to it still, by links or not. */
+    public boolean isStill(Path name) throws IOException {
+        return Posix.isStillBehind(name, descriptor);
     }
 
     /** Makes it somebody else's, where it is root's and empty; see {@link DurableFile#giveToOwnerOf}. */

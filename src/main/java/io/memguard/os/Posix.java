@@ -96,13 +96,18 @@ public final class Posix {
      * @param mode type and permissions
      * @param user the owner's number
      * @param links how many names it has
-     * @param size in bytes
+     * @param version which content it has
      */
-    public record FileStatus(int mode, int user, int links, long size) {
+    public record FileStatus(int mode, int user, int links, FileVersion version) {
         private static final int TYPE = 0170000;
         private static final int REGULAR = 0100000;
         private static final int LINK = 0120000;
         private static final int DIRECTORY = 0040000;
+
+        /** In bytes. */
+        public long size() {
+            return version.size();
+        }
 
         boolean isRegular() {
             return (mode & TYPE) == REGULAR;
@@ -160,7 +165,8 @@ public final class Posix {
         }
     }
 
-    static FileStatus status(int descriptor, Path file) throws IOException {
+    /** Of an open file. */
+    public static FileStatus status(int descriptor, Path file) throws IOException {
         try (var arena = Arena.ofConfined()) {
             return status(status(arena, descriptor, "", AT_EMPTY_PATH(), file));
         }
@@ -171,7 +177,7 @@ public final class Posix {
                 Short.toUnsignedInt(statx.stx_mode(result)),
                 statx.stx_uid(result),
                 statx.stx_nlink(result),
-                statx.stx_size(result));
+                FileVersion.of(result));
     }
 
     /** Whether a name still leads to the file that was opened by it. */
@@ -187,7 +193,17 @@ public final class Posix {
         }
     }
 
-    private static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file)
+    /** The same, of what links lead to. */
+    static boolean isStillBehind(Path file, int descriptor) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            return FileVersion.of(status(arena, descriptor, "", AT_EMPTY_PATH(), file))
+                    .isSameFile(FileVersion.of(status(arena, AT_FDCWD(), file.toString(), 0, file)));
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file)
             throws IOException {
         return status(arena, descriptor, name, flags, STATX_BASIC_STATS(), file);
     }

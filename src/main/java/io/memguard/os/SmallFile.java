@@ -9,14 +9,16 @@ import java.util.Optional;
 
 /** A file that somebody may have replaced, open for reading: no links, no pipes, no more than a limit, no hanging. */
 public final class SmallFile implements AutoCloseable {
+    private static final int FIRST_PIECE = 4096;
+
     private final int descriptor;
     private final Path path;
-    private final long size;
+    private final FileVersion version;
 
-    private SmallFile(int descriptor, Path path, long size) {
+    private SmallFile(int descriptor, Path path, FileVersion version) {
         this.descriptor = descriptor;
         this.path = path;
-        this.size = size;
+        this.version = version;
     }
 
     /** What is there is no file that could have been written by us. */
@@ -50,7 +52,7 @@ public final class SmallFile implements AutoCloseable {
                 throw new StrangeFileException(
                         file + " has " + status.size() + " bytes, more than any such file of a store");
             }
-            return Optional.of(new SmallFile(descriptor, file, status.size()));
+            return Optional.of(new SmallFile(descriptor, file, status.version()));
         } catch (Throwable failure) {
             Posix.closeQuietly(descriptor);
             throw failure;
@@ -64,9 +66,7 @@ public final class SmallFile implements AutoCloseable {
             return Optional.empty();
         }
         try (var found = opened.get()) {
-            byte[] content = new byte[(int) found.size];
-            int length = Posix.read(found.descriptor, file, content);
-            return Optional.of(length == content.length ? content : Arrays.copyOf(content, length));
+            return Optional.of(found.read());
         }
     }
 
@@ -77,14 +77,38 @@ public final class SmallFile implements AutoCloseable {
             return Optional.empty();
         }
         try (var found = opened.get()) {
-            byte[] content = new byte[limit];
-            return Optional.of(Arrays.copyOf(content, Posix.read(found.descriptor, file, content)));
+            byte[] content = new byte[FIRST_PIECE];
+            int length = 0;
+            while (true) {
+                byte[] piece = new byte[Math.min(content.length - length, limit - length)];
+                int read = Posix.read(found.descriptor, file, piece);
+                System.arraycopy(piece, 0, content, length, read);
+                length += read;
+                if (read == 0 || length == limit) {
+                    return Optional.of(Arrays.copyOf(content, length));
+                }
+                if (length == content.length) {
+                    content = Arrays.copyOf(content, 2 * length);
+                }
+            }
         }
+    }
+
+    /** Its content, of less than 2 GiB. */
+    public byte[] read() throws IOException {
+        byte[] content = new byte[(int) size()];
+        int length = Posix.read(descriptor, path, content);
+        return length == content.length ? content : Arrays.copyOf(content, length);
+    }
+
+    /** What it was when it was opened. */
+    public FileVersion version() {
+        return version;
     }
 
     /** Its length when it was opened, in bytes. */
     public long size() {
-        return size;
+        return version.size();
     }
 
     /** Reads on until the native segment is full or the file ends; returns how many bytes that were. */

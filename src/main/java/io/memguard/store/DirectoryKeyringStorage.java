@@ -2,6 +2,7 @@ package io.memguard.store;
 
 import io.memguard.keys.StoreContext;
 import io.memguard.os.DurableFile;
+import io.memguard.os.FileVersion;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.KeyringStorage;
@@ -17,11 +18,15 @@ final class DirectoryKeyringStorage implements KeyringStorage {
     private final StoreLayout layout;
     private final String identity;
     private volatile @Nullable Generations generations;
+    private volatile @Nullable Seen seen;
 
     DirectoryKeyringStorage(StoreLayout layout) throws IOException {
         this.layout = layout;
         this.identity = identity(layout);
     }
+
+    /** The metadata that was read last. */
+    private record Seen(FileVersion file, long epoch) {}
 
     /** An opening that fails must not make the counters. */
     void use(Generations opened) {
@@ -36,7 +41,15 @@ final class DirectoryKeyringStorage implements KeyringStorage {
 
     @Override
     public Optional<byte[]> metadata() throws IOException {
-        return SmallFile.read(layout.metadata(), Metadata.MAX_SIZE);
+        var opened = SmallFile.open(layout.metadata(), Metadata.MAX_SIZE);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        try (var file = opened.get()) {
+            byte[] content = file.read();
+            seen = new Seen(file.version(), Metadata.parse(content).epoch());
+            return Optional.of(content);
+        }
     }
 
     @Override
@@ -57,7 +70,22 @@ final class DirectoryKeyringStorage implements KeyringStorage {
     @Override
     public long epoch() {
         Generations opened = generations;
-        return opened == null ? CHANGING : opened.keyEpoch();
+        Seen last = seen;
+        return opened != null
+                        && last != null
+                        && (!opened.isShared() || opened.keyEpoch() == last.epoch())
+                        && isStill(last.file())
+                ? last.epoch()
+                : CHANGING;
+    }
+
+    /** A restore may have put other metadata in place, and the counters that fit this one, in either order. */
+    private boolean isStill(FileVersion read) {
+        try {
+            return FileVersion.of(layout.metadata()).filter(read::equals).isPresent();
+        } catch (IOException e) {
+            return false; // Reading it says why.
+        }
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.memguard.store;
 import java.io.IOException;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /** Counts the files of those stripes whose count is unknown: after a start of the machine, or after a killed writer. */
 final class FileCount {
@@ -25,6 +26,13 @@ final class FileCount {
                 }
             }
         });
+    }
+
+    /** Of a store that is only read. */
+    static SecretStore.Totals all(StoreDirectory directory) throws IOException {
+        var count = new FileCount(directory, stripe -> true);
+        return new SecretStore.Totals(
+                LongStream.of(count.items).sum(), LongStream.of(count.bytes).sum());
     }
 
     /** First without locks; then those stripes that somebody changed meanwhile, under their locks. */

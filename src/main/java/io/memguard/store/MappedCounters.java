@@ -1,6 +1,7 @@
 package io.memguard.store;
 
 import io.memguard.os.DurableFile;
+import io.memguard.os.FileVersion;
 import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
 import java.io.IOException;
@@ -22,9 +23,16 @@ final class MappedCounters {
     private static final Set<OpenOption> MODE = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
 
     private final MemorySegment memory;
+    private final FileVersion file;
 
-    private MappedCounters(MemorySegment memory) {
+    private MappedCounters(MemorySegment memory, FileVersion file) {
         this.memory = memory;
+        this.file = file;
+    }
+
+    /** Counters of this process alone, for a store that it only reads. */
+    static MappedCounters inMemory(int count) {
+        return new MappedCounters(Arena.ofAuto().allocate((long) count * Long.BYTES, Long.BYTES), FileVersion.NONE);
     }
 
     /** Maps the file, made where it is missing. The mapping is unmapped by the collector once nobody can reach it. */
@@ -34,7 +42,7 @@ final class MappedCounters {
         try {
             Posix.reserve(descriptor, file, size);
             DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
-            return new MappedCounters(map(descriptor, size));
+            return new MappedCounters(map(descriptor, size), Posix.status(descriptor, file).version());
         } finally {
             Posix.closeQuietly(descriptor);
         }
@@ -57,6 +65,15 @@ final class MappedCounters {
                 Thread.currentThread().interrupt();
             }
         }
+    }
+
+    /** Whether the name still leads to the file that is mapped. */
+    boolean isStill(Path name) throws IOException {
+        return FileVersion.of(name).filter(file::isSameFile).isPresent();
+    }
+
+    long inode() {
+        return file.inode();
     }
 
     /** All of them, each as it was at some moment meanwhile. */

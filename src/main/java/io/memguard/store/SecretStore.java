@@ -5,6 +5,7 @@ import io.memguard.MemGuardException;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Scratch;
+import io.memguard.os.FileVersion;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
@@ -68,6 +69,7 @@ public final class SecretStore implements AutoCloseable {
         this.generations = generations;
         this.totals = totals;
         this.writer = new ValueWriter(layout, locks, generations, totals);
+        locks.follow(generations);
         guards.storeIsOpen();
     }
 
@@ -124,6 +126,29 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
+    /** Whether processes may change files that share no counters with this one: then each read looks at the file. */
+    public boolean isShared() {
+        return place.isShared() && !place.access().readOnly();
+    }
+
+    /**
+     * Whether a value that was read at some moment is still the one in its file, and the store still where it was. Costs four
+     * system calls.
+     *
+     * @throws MemGuardException RETRIEVE_FAILED where the directory was moved or replaced: it has to be opened again
+     */
+    public boolean isStill(SecretName name, Moment moment) {
+        return during(
+                ErrorCode.RETRIEVE_FAILED,
+                "the value could not be read",
+                () -> place.use(() -> {
+                    locks.requirePresent();
+                    return FileVersion.of(layout.value(name.hex()))
+                            .filter(moment.file()::equals)
+                            .isPresent();
+                }));
+    }
+
     /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
     private static MemGuardException cut(InternalError e) {
         return new MemGuardException(
@@ -135,16 +160,16 @@ public final class SecretStore implements AutoCloseable {
     /**
      * Stores durably: when it returns, the value survives a power cut; when it throws, the one before is still there.
      *
-     * @return the generation under which this value is the current one
+     * @return when this value was the current one
      */
-    public long write(SecretName name, MemorySegment value) {
+    public Moment write(SecretName name, MemorySegment value) {
         while (true) {
             try {
                 Written written = writeAll(List.of(seal(name, value)));
                 if (written.failure().isPresent()) {
                     throw notStored(written.failure().get());
                 }
-                return written.generations().getFirst();
+                return written.moments().getFirst();
             } catch (KeyChangedException e) {
                 // Encrypted again.
             }
@@ -189,7 +214,7 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.STORE_FAILED,
                 NOT_STORED,
-                () -> keys.with(now -> {
+                () -> writable().with(now -> {
                     byte[] sealed = now.writing().seal(EntryCipher.Purpose.VALUE, name.hash(), value);
                     return new NewValue(name, sealed, now.epoch());
                 }));
@@ -198,10 +223,10 @@ public final class SecretStore implements AutoCloseable {
     /**
      * What became of values that were written together.
      *
-     * @param generations of the values that are durable, the first of the list; as by {@link #write}
+     * @param moments of the values that are durable, the first of the list; as by {@link #write}
      * @param failure why the values after those are unchanged
      */
-    public record Written(List<Long> generations, Optional<IOException> failure) {}
+    public record Written(List<Moment> moments, Optional<IOException> failure) {}
 
     /**
      * Stores values of different names with few waits for the disk, each as durable and as atomic as by {@link #write}.
@@ -224,6 +249,11 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
+    private KeyringHolder writable() throws IOException {
+        locks.requireWritable();
+        return keys;
+    }
+
     /** The same error as {@link #write} gives. */
     public static MemGuardException notStored(IOException failure) {
         return StoreErrors.failed(ErrorCode.STORE_FAILED, NOT_STORED, failure);
@@ -233,9 +263,9 @@ public final class SecretStore implements AutoCloseable {
      * What was read.
      *
      * @param plaintext in protected memory, wiped by {@link #close}
-     * @param generation it is current as long as {@link SecretStore#generation} gives this number
+     * @param moment when it was the current one
      */
-    public record Loaded(Scratch plaintext, long generation) implements AutoCloseable {
+    public record Loaded(Scratch plaintext, Moment moment) implements AutoCloseable {
         @Override
         public void close() {
             plaintext.close();
@@ -271,13 +301,13 @@ public final class SecretStore implements AutoCloseable {
                 keys.requireNewest(now);
                 throw rolledBack(name);
             }
-            return loaded(opened.get(), found.generation());
+            return loaded(opened.get(), new Moment(found.generation(), file.version()));
         }
     }
 
-    private static Optional<Loaded> loaded(Scratch plaintext, long generation) {
+    private static Optional<Loaded> loaded(Scratch plaintext, Moment moment) {
         try {
-            return Optional.of(new Loaded(plaintext, generation));
+            return Optional.of(new Loaded(plaintext, moment));
         } catch (Throwable failure) {
             plaintext.close();
             throw failure;
@@ -364,7 +394,7 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.DELETE_FAILED,
                 "the secret could not be deleted",
-                () -> keys.with(
+                () -> writable().with(
                         now -> writer.delete(name, guards.of(now.metadata()), () -> keys.requireStill(now.epoch()))));
     }
 
@@ -438,6 +468,9 @@ public final class SecretStore implements AutoCloseable {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
             locks.requirePresent();
             keys.requireNoOther();
+            if (place.access().readOnly()) {
+                return FileCount.all(place);
+            }
             Optional<Totals> known = totals.sum();
             while (known.isEmpty()) {
                 FileCount.run(place, locks, totals);

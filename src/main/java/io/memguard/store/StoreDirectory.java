@@ -3,6 +3,7 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.memory.StackRoom;
+import io.memguard.os.Mount;
 import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
 import io.memguard.os.SharedLock;
@@ -31,8 +32,11 @@ import java.util.function.Predicate;
  * nowhere.
  */
 final class StoreDirectory implements AutoCloseable {
-    private static final int OWNER_ONLY = 0700;
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
+    private static final int GROUP = 0070;
+    private static final int OTHERS = 0007;
+    private static final int OTHERS_WRITE = 0022;
+    private static final String CURRENT = "..data";
     private static final FileAttribute<Set<PosixFilePermission>> MODE =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
@@ -41,10 +45,14 @@ final class StoreDirectory implements AutoCloseable {
     private final SharedLock use = new SharedLock(Duration.ofSeconds(2));
     private volatile boolean closed;
     private boolean folderIsClosed;
+    private final StoreAccess access;
+    private final boolean shared;
 
-    private StoreDirectory(OpenDirectory folder, Path parent) {
+    private StoreDirectory(OpenDirectory folder, Path name, StoreAccess access, boolean shared) {
         this.folder = folder;
-        this.layout = new StoreLayout(folder.path(), parent.resolve(StoreLayout.FOLDER));
+        this.layout = new StoreLayout(folder.path(), name);
+        this.access = access;
+        this.shared = shared;
     }
 
     /**
@@ -52,21 +60,21 @@ final class StoreDirectory implements AutoCloseable {
      *
      * @throws MemGuardException SECURITY_ERROR where somebody else could plant or replace files
      */
-    static Optional<StoreDirectory> open(Path parent) throws IOException {
+    static Optional<StoreDirectory> open(Path parent, StoreAccess access) throws IOException {
         if (!Files.isDirectory(parent)) {
             return Optional.empty();
         }
         requireSafePath(parent);
         try (var outer = openParent(parent)) {
-            requireSafeParent(parent, outer.status());
-            return Optional.of(open(parent, outer));
+            requireSafeParent(parent, outer, access);
+            return Optional.of(open(parent, outer, access));
         } catch (NoSuchFileException e) {
             return Optional.empty();
         }
     }
 
     /** Makes both levels where they are missing, and makes them durable. */
-    static StoreDirectory create(Path parent) throws IOException {
+    static StoreDirectory create(Path parent, StoreAccess access) throws IOException {
         Files.createDirectories(parent, MODE);
         if (!Files.isDirectory(parent)) {
             throw new MemGuardException(
@@ -74,13 +82,14 @@ final class StoreDirectory implements AutoCloseable {
         }
         requireSafePath(parent);
         try (var outer = openParent(parent)) {
-            requireSafeParent(parent, outer.status());
+            requireSafeParent(parent, outer, access);
+            requireOneHost(parent, outer, access);
             try {
                 Files.createDirectory(outer.path().resolve(StoreLayout.FOLDER), MODE);
             } catch (FileAlreadyExistsException e) {
                 // Looked at below, as the new one is.
             }
-            var directory = open(parent, outer);
+            var directory = open(parent, outer, access);
             try {
                 directory.folder.giveToOwnerOf(outer);
                 syncPathTo(directory.layout.name());
@@ -103,36 +112,74 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    private static StoreDirectory open(Path parent, OpenDirectory outer) throws IOException {
+    private static StoreDirectory open(Path parent, OpenDirectory outer, StoreAccess access) throws IOException {
         Path name = parent.resolve(StoreLayout.FOLDER);
         Path path = outer.path().resolve(StoreLayout.FOLDER);
-        requireSafe(name, Posix.status(path), outer.status()); // Says why, where it can't even be opened.
-        var folder = OpenDirectory.open(path);
+        if (!access.readOnly()) {
+            requireSafe(name, Posix.status(path), outer.status(), access); // Says why, where it can't even be opened.
+        }
+        var folder = access.readOnly() ? openForReading(path) : OpenDirectory.open(path);
         try {
-            requireSafe(name, folder.status(), outer.status());
-            return new StoreDirectory(folder, parent);
+            if (!isReadOnlyMount(folder, access)) {
+                requireSafe(name, folder.status(), outer.status(), access);
+            }
+            Path held = folder.isStill(name) ? name : name.resolve(CURRENT);
+            return new StoreDirectory(folder, held, access, requireOneHost(name, folder, access));
         } catch (Throwable failure) {
             folder.close();
             throw failure;
         }
     }
 
-    private static void requireSafe(Path name, Posix.FileStatus folder, Posix.FileStatus parent) {
+    /** Kubernetes puts what a ConfigMap or Secret holds into a folder behind a link, which it exchanges for a change. */
+    private static OpenDirectory openForReading(Path path) throws IOException {
+        Path current = path.resolve(CURRENT);
+        return Files.isSymbolicLink(current) ? OpenDirectory.follow(current) : OpenDirectory.open(path);
+    }
+
+    /** Nobody can write there, whatever the permissions say; not by this mount, that is. */
+    private static boolean isReadOnlyMount(OpenDirectory folder, StoreAccess access) throws IOException {
+        return access.readOnly() && folder.mount().filter(Mount::readOnly).isPresent();
+    }
+
+    /** Whether it is on a file system that other hosts or mounts share, where that was chosen; else that is refused. */
+    private static boolean requireOneHost(Path name, OpenDirectory folder, StoreAccess access) throws IOException {
+        Optional<Mount> shared = folder.mount().filter(Mount::isShared);
+        if (shared.isPresent() && !access.readOnly() && !access.sharedFileSystem()) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    name + " is on a file system of the type " + shared.get().type()
+                            + ", where a process does not see at once what another host or mount writes; a store serves one"
+                            + " host on a local file system: move it, open it for reading only, or allow it with"
+                            + " allowSharedFileSystem() or --allow-shared-file-system, which looks at the file at each read");
+        }
+        return shared.isPresent();
+    }
+
+    private static void requireSafe(
+            Path name, Posix.FileStatus folder, Posix.FileStatus parent, StoreAccess access) {
         int self = Posix.effectiveUser();
         if (!folder.isDirectory()) {
             throw unsafe(name, "is not a directory (a link, or a file)", "move it away, or choose another --dir");
         }
-        if (folder.permissions() != OWNER_ONLY) {
-            throw unsafe(name, "is open to others", "chmod 700 " + name);
+        int refused = access.readOnly() ? OTHERS_WRITE : access.group() ? OTHERS : OTHERS | GROUP;
+        if ((folder.permissions() & refused) != 0) {
+            throw unsafe(
+                    name,
+                    (folder.permissions() & OTHERS) != 0 ? "is open to others" : "is open to its group",
+                    "chmod 700 " + name
+                            + ((folder.permissions() & refused & ~GROUP) == 0
+                                    ? ", or allow its group with allowGroupAccess() or --allow-group"
+                                    : ""));
         }
-        if (folder.user() != self && self != 0) {
-            throw unsafe(name, "belongs to somebody else (uid " + folder.user() + ")", "run as its owner, or chown it");
+        if (folder.user() != self && self != 0 && !(access.readOnly() && folder.user() == 0)) {
+            throw unsafe(name, "belongs to another user (uid " + folder.user() + ")", "run as its owner, or chown it");
         }
-        // Root works for whoever has the place.
+        // Root works for the owner of the place.
         if (parent.user() != 0 && parent.user() != self && self != 0) {
             throw unsafe(
                     name.resolveSibling(""),
-                    "belongs to somebody (uid " + parent.user() + ") who could replace the store of another",
+                    "belongs to a user (uid " + parent.user() + ") who could replace the store of another",
                     "give both to one owner");
         }
     }
@@ -187,13 +234,36 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    private static void requireSafeParent(Path name, Posix.FileStatus parent) {
-        if (parent.isOpenToOthers()) {
+    private static void requireSafeParent(Path name, OpenDirectory outer, StoreAccess access) throws IOException {
+        var parent = outer.status();
+        boolean open = access.group() ? parent.isOpenToAll() : parent.isOpenToOthers();
+        if (open && !isReadOnlyMount(outer, access)) {
             throw unsafe(
                     name,
-                    "can be written by others, who could replace the store",
-                    "chmod go-w " + name + ", or choose a new directory below it");
+                    parent.isOpenToAll()
+                            ? "can be written by others, who could replace the store"
+                            : "can be written by its group, which could replace the store",
+                    "chmod go-w " + name + ", or choose a new directory below it"
+                            + (parent.isOpenToAll()
+                                    ? ""
+                                    : "; a volume with fsGroup: allowGroupAccess() or --allow-group"));
         }
+    }
+
+    /** Whether the name leads elsewhere by now. */
+    void requireStill() throws IOException {
+        if (!folder.isStill(layout.name())) {
+            throw new IOException(layout.name() + " was moved or replaced; close the store and open it again");
+        }
+    }
+
+    StoreAccess access() {
+        return access;
+    }
+
+    /** Whether processes may change it that share no page cache with this one. */
+    boolean isShared() {
+        return shared;
     }
 
     StoreLayout layout() {

@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Locks per secret: first among the threads here, then among processes by one byte of the lock file. The kernel frees a
@@ -24,6 +25,7 @@ final class StoreLocks implements AutoCloseable {
     private static final int THREAD_LOCKS = 1 << 10;
 
     private static final int UNLOCK_ATTEMPTS = 3;
+    private static final int NONE = -1;
 
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
 
@@ -41,18 +43,37 @@ final class StoreLocks implements AutoCloseable {
     private final Path name;
     private final int descriptor;
     private final SharedLock store = new SharedLock(Duration.ofSeconds(2));
+    private final @Nullable StoreDirectory readOnly;
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
     private final ReentrantLock change = new ReentrantLock();
+    private volatile @Nullable Generations counters;
     private volatile boolean closed;
     private boolean fileIsClosed;
 
+    /** The locks of a store that is only read: reading a file without its lock gives the old value or the new one. */
+    static StoreLocks none(StoreDirectory directory) {
+        return new StoreLocks(directory);
+    }
+
+    private StoreLocks(StoreDirectory readOnly) {
+        this.name = readOnly.layout().name();
+        this.descriptor = NONE;
+        this.readOnly = readOnly;
+    }
+
     StoreLocks(StoreLayout layout) throws IOException {
         this.name = layout.lockName();
+        this.readOnly = null;
         for (int i = 0; i < THREAD_LOCKS; i++) {
             stripes[i] = new ReentrantLock();
         }
         descriptor = Posix.openOrCreate(layout.lock());
         DurableFile.giveToOwnerOf(layout.directory(), descriptor, layout.lock());
+    }
+
+    /** From now on the counters that are there are mapped under each lock. */
+    void follow(Generations shared) {
+        counters = shared;
     }
 
     /** Work under a lock. */
@@ -73,6 +94,12 @@ final class StoreLocks implements AutoCloseable {
      * @param ascending each once; as everybody takes several in the same order, nobody waits in a circle
      */
     <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] ascending, Task<T> task) throws IOException {
+        if (readOnly != null) {
+            return readOnly.use(() -> {
+                requirePresent();
+                return task.run();
+            });
+        }
         if (ascending.length <= SEPARATE) {
             return locked(ascending, ascending, task);
         }
@@ -155,6 +182,7 @@ final class StoreLocks implements AutoCloseable {
 
     /** Runs alone in the whole store. */
     <T extends @org.jspecify.annotations.Nullable Object> T lockedWhole(Task<T> task) throws IOException {
+        requireWritable();
         return using(true, () -> {
             try (var arena = Arena.ofConfined()) {
                 var whole = new RangeLock(arena, descriptor, 0, STRIPES);
@@ -183,6 +211,7 @@ final class StoreLocks implements AutoCloseable {
      * @return false where another change went on for that long; nothing was run
      */
     boolean changing(boolean ifFree, Change task) throws IOException {
+        requireWritable();
         long until = System.nanoTime() + (ifFree ? 0 : PATIENCE);
         StackRoom.require();
         if (change.isHeldByCurrentThread() || !acquireChange(until)) {
@@ -261,8 +290,24 @@ final class StoreLocks implements AutoCloseable {
 
     /** Locks exclude nobody, and files land in somebody else's store, where the folder is another one now. */
     void requirePresent() throws IOException {
+        if (readOnly != null) {
+            readOnly.requireStill();
+            return;
+        }
         if (!Posix.isStill(name, descriptor)) {
-            throw new IOException(name.getParent() + " is gone or was replaced; open the store again");
+            throw new IOException(name.getParent() + " was moved or replaced, or its " + name.getFileName()
+                    + " was; close the store and open it again");
+        }
+        Generations shared = counters;
+        if (shared != null) {
+            shared.follow();
+        }
+    }
+
+    /** @throws IOException where the store is only read */
+    void requireWritable() throws IOException {
+        if (readOnly != null) {
+            throw new IOException("this store was opened for reading only (OpenMode.READ_ONLY, --read-only); nothing was changed");
         }
     }
 
@@ -302,7 +347,9 @@ final class StoreLocks implements AutoCloseable {
             try {
                 if (!fileIsClosed) {
                     fileIsClosed = true;
-                    Posix.closeQuietly(descriptor);
+                    if (descriptor != NONE) {
+                        Posix.closeQuietly(descriptor);
+                    }
                 }
                 return true;
             } finally {

@@ -58,9 +58,9 @@ public final class StoreOpener {
     }
 
     /** Throws SECURITY_ERROR where somebody else could plant or replace files. */
-    public static void requireSafe(Path parent) {
+    public static void requireSafe(Path parent, StoreAccess access) {
         try {
-            StoreDirectory.open(parent).ifPresent(StoreDirectory::close);
+            StoreDirectory.open(parent, access).ifPresent(StoreDirectory::close);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be looked at", e);
         }
@@ -68,60 +68,69 @@ public final class StoreOpener {
 
     /** Opens the store in {@code parent/memguard_secure}, without records. */
     public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
-        return open(parent, mode, provider, null, false);
+        return open(parent, mode, provider, null, false, StoreAccess.USUAL);
     }
 
     /**
      * Opens the store in {@code parent/memguard_secure}.
      *
      * @param records to detect roll-backs by; closed with the store, or here where it can't be opened
+     * @param access what the caller has chosen about its place
      * @param accepting whether what lies there is opened even if it is not the newest state, to be accepted as such
      */
     public static SecretStore open(
-            Path parent, OpenMode mode, KeyProvider provider, @Nullable TrustedRecords records, boolean accepting) {
+            Path parent,
+            OpenMode mode,
+            KeyProvider provider,
+            @Nullable TrustedRecords records,
+            boolean accepting,
+            StoreAccess access) {
         var guards = new RollbackGuards(records);
         if (accepting) {
             guards.beginAcceptance();
         }
         try {
-            return open(parent, mode, provider, guards);
+            return open(parent, mode, provider, guards, access);
         } catch (Throwable failure) {
             guards.close();
             throw failure;
         }
     }
 
-    private static SecretStore open(Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards) {
+    private static SecretStore open(
+            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access) {
         Path place = parent.toAbsolutePath().normalize();
         try {
-            Optional<SecretStore> existing = openExisting(place, mode, provider, guards);
+            Optional<SecretStore> existing = openExisting(place, mode, provider, guards, access);
             if (existing.isPresent()) {
                 return existing.get();
             }
-            if (mode == OpenMode.EXISTING) {
+            if (mode == OpenMode.EXISTING || mode == OpenMode.READ_ONLY) {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS,
                         "there is no store in " + place + "; make one with 'memguard init'");
             }
-            return create(place, mode, provider, guards);
+            return create(place, mode, provider, guards, access);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         }
     }
 
     private static Optional<SecretStore> openExisting(
-            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards) throws IOException {
-        Optional<StoreDirectory> directory = StoreDirectory.open(parent);
+            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access)
+            throws IOException {
+        Optional<StoreDirectory> directory = StoreDirectory.open(parent, access);
         return directory.isEmpty()
                 ? Optional.empty()
                 : inside(directory.get(), provider, guards, opener -> opener.openExisting(parent, mode));
     }
 
-    private static SecretStore create(Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards)
+    private static SecretStore create(
+            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access)
             throws IOException {
         StoreDirectory directory;
         try {
-            directory = StoreDirectory.create(parent);
+            directory = StoreDirectory.create(parent, access);
         } catch (IOException e) {
             throw notMade(parent, e);
         }
@@ -140,11 +149,14 @@ public final class StoreOpener {
 
     /** The store takes the directory over; without one it is closed. */
     private static Optional<SecretStore> inside(
-            StoreDirectory directory, KeyProvider provider, RollbackGuards guards, Opening opening) throws IOException {
+            StoreDirectory directory, KeyProvider provider, RollbackGuards guards, Opening opening) {
         Optional<SecretStore> store = Optional.empty();
         try {
             store = opening.open(new StoreOpener(directory, provider, guards));
             return store;
+        } catch (IOException e) {
+            // Now: names of files lead through the held directory, whose own name can't be found after it is closed.
+            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         } finally {
             if (store.isEmpty()) {
                 directory.close();
@@ -156,6 +168,9 @@ public final class StoreOpener {
         Optional<Metadata> there = metadata.read();
         if (there.isEmpty()) {
             requireNoData();
+            return Optional.empty();
+        }
+        if (there.get().removing() && directory.access().readOnly()) {
             return Optional.empty();
         }
         if (there.get().removing()) {
@@ -211,7 +226,12 @@ public final class StoreOpener {
 
     private SecretStore createOrOpen(Path parent, OpenMode mode) throws IOException {
         Optional<Keyring> made;
-        storage.use(Generations.open(layout.generations()));
+        try { // First what needs room on the disk: a store is made, or it is not.
+            storage.use(Generations.open(layout.generations()));
+            StoreTotals.reserve(layout.totals());
+        } catch (IOException e) {
+            throw notMade(parent, e);
+        }
         // Two at once: the second one finds the first one's store.
         try (var locks = new StoreLocks(layout)) {
             made = locks.lockedWhole(() -> {
@@ -278,6 +298,9 @@ public final class StoreOpener {
     private SecretStore open(Metadata there) throws IOException {
         Keyring keys = loader.load(there, null);
         try {
+            if (directory.access().readOnly()) {
+                return assembleForReading(keys);
+            }
             var generations = Generations.open(layout.generations());
             storage.use(generations);
             return assemble(generations, keys);
@@ -285,6 +308,15 @@ public final class StoreOpener {
             keys.keys().forEach(StoreKey::close);
             throw failure;
         }
+    }
+
+    private SecretStore assembleForReading(Keyring keys) throws IOException {
+        var generations = Generations.inMemory(layout.generations());
+        storage.use(generations);
+        var locks = StoreLocks.none(directory);
+        var store = new SecretStore(directory, loader, keys, guards, locks, generations, StoreTotals.none(locks));
+        requireStill(keys.metadata());
+        return store;
     }
 
     private SecretStore openMade(Keyring made) throws IOException {

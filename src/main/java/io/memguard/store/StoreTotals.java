@@ -1,7 +1,6 @@
 package io.memguard.store;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -36,34 +35,56 @@ final class StoreTotals {
 
     private static final int LENGTH = HEAD + FIELDS * StoreLocks.STRIPES;
 
-    private final MappedCounters counters;
+    private final Path path;
     private final StoreLocks locks;
-    private final long file;
     private final BootId boot;
+    private volatile MappedCounters counters;
 
-    private StoreTotals(MappedCounters counters, StoreLocks locks, long file, BootId boot) {
+    private StoreTotals(Path path, MappedCounters counters, StoreLocks locks, BootId boot) {
+        this.path = path;
         this.counters = counters;
         this.locks = locks;
-        this.file = file;
         this.boot = boot;
     }
 
     static StoreTotals open(Path path, StoreLocks locks) throws IOException {
-        var counters = MappedCounters.open(path, LENGTH);
-        var totals = new StoreTotals(counters, locks, (long) Files.getAttribute(path, "unix:ino"), BootId.current());
-        if (!totals.isBelievable()) {
+        var totals = new StoreTotals(path, MappedCounters.open(path, LENGTH), locks, BootId.current());
+        totals.requireBelievable();
+        return totals;
+    }
+
+    /** Of a store that is only read, where nobody asks. */
+    static StoreTotals none(StoreLocks locks) {
+        return new StoreTotals(Path.of(""), MappedCounters.inMemory(LENGTH), locks, new BootId(0, 0));
+    }
+
+    /** Takes the room on the disk that {@link #open} needs. */
+    static void reserve(Path path) throws IOException {
+        MappedCounters.open(path, LENGTH);
+    }
+
+    private void requireBelievable() throws IOException {
+        if (!isBelievable()) {
             locks.lockedWhole(() -> {
-                if (!totals.isBelievable()) {
-                    totals.forget();
+                if (!isBelievable()) {
+                    forget();
                 }
                 return null;
             });
         }
-        return totals;
     }
 
     private boolean isBelievable() {
-        return counters.get(BOOT) == boot.high() && counters.get(BOOT + 1) == boot.low() && counters.get(FILE) == file;
+        return counters.get(BOOT) == boot.high()
+                && counters.get(BOOT + 1) == boot.low()
+                && counters.get(FILE) == counters.inode();
+    }
+
+    /** Maps the file that is there now: a restore may have put another one in place, whose counts are not believed. */
+    private void follow() throws IOException {
+        if (!counters.isStill(path)) {
+            counters = MappedCounters.open(path, LENGTH);
+        }
     }
 
     /** Makes all counts unknown; under the lock of the whole store. */
@@ -74,7 +95,7 @@ final class StoreTotals {
         }
         counters.set(BOOT, boot.high());
         counters.set(BOOT + 1, boot.low());
-        counters.set(FILE, file);
+        counters.set(FILE, counters.inode());
     }
 
     /** Whether no writer left a temporary file behind, as far as is known. */
@@ -105,7 +126,8 @@ final class StoreTotals {
     }
 
     /** From here on, until {@link #end}, the files of this stripe may change; under its lock. */
-    void begin(int stripe) {
+    void begin(int stripe) throws IOException {
+        follow();
         recover(stripe);
         setState(stripe, state(stripe) + VERSION + BUSY);
     }
@@ -141,6 +163,8 @@ final class StoreTotals {
 
     /** All counts together; nothing where one is unknown. */
     Optional<SecretStore.Totals> sum() throws IOException {
+        follow();
+        requireBelievable();
         long items = 0;
         long bytes = 0;
         for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {

@@ -3,6 +3,7 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.os.DurableFile;
 import io.memguard.os.DurableGroup;
+import io.memguard.os.FileVersion;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.Fingerprint;
@@ -82,7 +83,9 @@ final class ValueWriter {
 
     /** Counts what a change of these values does to the totals, also where it fails. */
     private <T> T counted(int[] stripes, List<SecretName> names, StoreLocks.Task<T> change) throws IOException {
-        IntStream.of(stripes).forEach(totals::begin);
+        for (int stripe : stripes) {
+            totals.begin(stripe);
+        }
         long[] before = lengths(names);
         try {
             return change.run();
@@ -178,12 +181,17 @@ final class ValueWriter {
                     e);
         }
         settle(guard, values.subList(0, published));
-        // Read after the last raise: two of the names may share a stripe.
-        return new SecretStore.Written(
-                values.subList(0, published).stream()
-                        .map(value -> generations.get(value.name().stripe()))
-                        .toList(),
-                failure);
+        return new SecretStore.Written(moments(values.subList(0, published)), failure);
+    }
+
+    /** Read after the last raise: two of the names may share a stripe. */
+    private List<Moment> moments(List<SecretStore.NewValue> durable) throws IOException {
+        var moments = new ArrayList<Moment>();
+        for (var value : durable) {
+            FileVersion file = FileVersion.of(layout.value(value.name().hex())).orElse(FileVersion.NONE);
+            moments.add(new Moment(generations.get(value.name().stripe()), file));
+        }
+        return moments;
     }
 
     /** Only now the values before can't be put back any more. */

@@ -48,7 +48,7 @@ final class FixedStore {
     static FixedStore make() throws IOException {
         Path parent = Files.createTempDirectory("fixed");
         var layout = StoreLayout.in(parent);
-        StoreDirectory.create(parent).close();
+        StoreDirectory.create(parent, StoreAccess.USUAL).close();
         Files.write(layout.metadata(), KeyCheck.seal(seal(1), metadata()).toBytes());
         var store = StoreOpener.open(parent, OpenMode.EXISTING, new FixedKeys(1));
         for (String name : Set.of(NAME, OTHER)) {

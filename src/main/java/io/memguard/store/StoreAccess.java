@@ -1,0 +1,13 @@
+package io.memguard.store;
+
+/**
+ * What a caller has chosen about the place of a store.
+ *
+ * @param readOnly nothing at all is written to the directory
+ * @param group whether a group may have access to it, as Kubernetes' fsGroup makes it
+ * @param sharedFileSystem whether it may be on a file system whose mounts don't share a page cache
+ */
+public record StoreAccess(boolean readOnly, boolean group, boolean sharedFileSystem) {
+    /** The owner's only, on a local file system. */
+    public static final StoreAccess USUAL = new StoreAccess(false, false, false);
+}
