@@ -127,6 +127,21 @@ class ReadOnlyTest {
     }
 
     @Test
+    void whatAVolumeWithFsGroupIsLikeIsRefusedUnlessItIsAllowed() throws IOException {
+        Files.setAttribute(folder, "unix:mode", 02770);
+        Files.setAttribute(directory, "unix:mode", 02775);
+        var refused = assertThrows(
+                MemGuardException.class, () -> MemGuard.at(directory).keys(new FixedKeys(1)).open());
+        assertEquals(ErrorCode.SECURITY_ERROR, refused.code());
+        assertTrue(refused.getMessage().contains("--allow-group"), refused.getMessage());
+        MemGuard.at(directory).allowGroupAccess().keys(new FixedKeys(1)).open().close();
+        Files.setAttribute(folder, "unix:mode", 02775); // Open to all.
+        assertThrows(
+                MemGuardException.class,
+                () -> MemGuard.at(directory).allowGroupAccess().keys(new FixedKeys(1)).open());
+    }
+
+    @Test
     void aReadOnlyMountIsReadAndAnErrorNamesTheDirectoryAsUsersKnowIt() throws Exception {
         if (OtherUser.canBePlayed("a read-only mount")) {
             Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxr-x")); // It does not matter there.
