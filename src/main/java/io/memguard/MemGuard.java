@@ -812,8 +812,8 @@ public final class MemGuard implements AutoCloseable {
         Scratch plaintext = loaded.get().plaintext();
         try {
             // The generation was read before the file, under the secret's lock.
-            Secret.Cached sealed =
-                    plaintext.read(segment -> seal(cache(), segment, loaded.get().moment(), now));
+            Secret.Cached sealed = plaintext.read(
+                    segment -> seal(cache(), segment, loaded.get().moment(), now));
             // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
             secrets.compute(secret.name(), (key, known) -> {
                 Secret holder = known == null ? secret : known;

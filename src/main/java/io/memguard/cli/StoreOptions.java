@@ -117,9 +117,7 @@ final class StoreOptions {
     }
 
     MemGuard open(OpenMode mode, KeyProvider provider) {
-        return builder(provider)
-                .mode(readOnly ? OpenMode.READ_ONLY : mode)
-                .open();
+        return builder(provider).mode(readOnly ? OpenMode.READ_ONLY : mode).open();
     }
 
     MemGuard.Builder builder(KeyProvider provider) {

@@ -77,8 +77,7 @@ final class StoreChecks {
             Optional<TrustedRecords> records,
             Optional<Progress> verify,
             List<Finding> findings) {
-        try (SecretStore store =
-                StoreOpener.open(
+        try (SecretStore store = StoreOpener.open(
                 directory, OpenMode.EXISTING, provider, records.orElse(null), false, StoreAccess.USUAL)) {
             Verification verification = store.verification();
             findings.add(

@@ -17,9 +17,32 @@ import java.util.Set;
 public record Mount(String type, boolean readOnly) {
     /** Several hosts may have them mounted, or two mounts of one directory don't share a page cache. */
     private static final Set<String> SHARED = Set.of(
-            "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "gpfs", "lustre", "moosefs", "ncpfs",
-            "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "virtiofs",
-            "vmhgfs", "yas3fs");
+            "9p",
+            "acfs",
+            "afs",
+            "beegfs",
+            "ceph",
+            "cifs",
+            "coda",
+            "davfs",
+            "gfs2",
+            "gpfs",
+            "lustre",
+            "moosefs",
+            "ncpfs",
+            "nfs",
+            "nfs4",
+            "ocfs2",
+            "orangefs",
+            "panfs",
+            "prl_fs",
+            "pvfs2",
+            "smb3",
+            "smbfs",
+            "vboxsf",
+            "virtiofs",
+            "vmhgfs",
+            "yas3fs");
 
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final int LONGEST = 4 << 20;

@@ -203,8 +203,7 @@ public final class Posix {
         }
     }
 
-    static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file)
-            throws IOException {
+    static MemorySegment status(Arena arena, int descriptor, String name, int flags, Path file) throws IOException {
         return status(arena, descriptor, name, flags, STATX_BASIC_STATS(), file);
     }
 

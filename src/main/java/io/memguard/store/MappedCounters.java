@@ -42,7 +42,8 @@ final class MappedCounters {
         try {
             Posix.reserve(descriptor, file, size);
             DurableFile.giveToOwnerOf(file.resolveSibling(""), descriptor, file);
-            return new MappedCounters(map(descriptor, size), Posix.status(descriptor, file).version());
+            return new MappedCounters(
+                    map(descriptor, size), Posix.status(descriptor, file).version());
         } finally {
             Posix.closeQuietly(descriptor);
         }

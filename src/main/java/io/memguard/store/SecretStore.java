@@ -394,8 +394,9 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.DELETE_FAILED,
                 "the secret could not be deleted",
-                () -> writable().with(
-                        now -> writer.delete(name, guards.of(now.metadata()), () -> keys.requireStill(now.epoch()))));
+                () -> writable()
+                        .with(now ->
+                                writer.delete(name, guards.of(now.metadata()), () -> keys.requireStill(now.epoch()))));
     }
 
     /**

@@ -156,8 +156,7 @@ final class StoreDirectory implements AutoCloseable {
         return shared.isPresent();
     }
 
-    private static void requireSafe(
-            Path name, Posix.FileStatus folder, Posix.FileStatus parent, StoreAccess access) {
+    private static void requireSafe(Path name, Posix.FileStatus folder, Posix.FileStatus parent, StoreAccess access) {
         int self = Posix.effectiveUser();
         if (!folder.isDirectory()) {
             throw unsafe(name, "is not a directory (a link, or a file)", "move it away, or choose another --dir");

@@ -307,7 +307,8 @@ final class StoreLocks implements AutoCloseable {
     /** @throws IOException where the store is only read */
     void requireWritable() throws IOException {
         if (readOnly != null) {
-            throw new IOException("this store was opened for reading only (OpenMode.READ_ONLY, --read-only); nothing was changed");
+            throw new IOException(
+                    "this store was opened for reading only (OpenMode.READ_ONLY, --read-only); nothing was changed");
         }
     }
 

@@ -18,7 +18,10 @@ class FullDiskTest {
     Path disk = Path.of("");
 
     private MemGuard open(OpenMode mode) {
-        return MemGuard.at(disk.resolve("store")).mode(mode).keys(new FixedKeys(1)).open();
+        return MemGuard.at(disk.resolve("store"))
+                .mode(mode)
+                .keys(new FixedKeys(1))
+                .open();
     }
 
     private void run(String... command) throws Exception {

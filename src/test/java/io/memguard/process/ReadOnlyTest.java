@@ -116,7 +116,11 @@ class ReadOnlyTest {
         try (var guard = open(mounted)) {
             assertEquals("value", guard.<String, RuntimeException>read("a", Secrets::text));
             Path second = map.resolve("..2026_11_28");
-            assertEquals(0, new ProcessBuilder("cp", "-a", first.toString(), second.toString()).start().waitFor());
+            assertEquals(
+                    0,
+                    new ProcessBuilder("cp", "-a", first.toString(), second.toString())
+                            .start()
+                            .waitFor());
             Files.createSymbolicLink(map.resolve("..next"), second.getFileName());
             Files.move(map.resolve("..next"), map.resolve("..data"), java.nio.file.StandardCopyOption.ATOMIC_MOVE);
             Thread.sleep(1000);
@@ -131,23 +135,32 @@ class ReadOnlyTest {
         Files.setAttribute(folder, "unix:mode", 02770);
         Files.setAttribute(directory, "unix:mode", 02775);
         var refused = assertThrows(
-                MemGuardException.class, () -> MemGuard.at(directory).keys(new FixedKeys(1)).open());
+                MemGuardException.class,
+                () -> MemGuard.at(directory).keys(new FixedKeys(1)).open());
         assertEquals(ErrorCode.SECURITY_ERROR, refused.code());
         assertTrue(refused.getMessage().contains("--allow-group"), refused.getMessage());
         MemGuard.at(directory).allowGroupAccess().keys(new FixedKeys(1)).open().close();
         Files.setAttribute(folder, "unix:mode", 02775); // Open to all.
         assertThrows(
                 MemGuardException.class,
-                () -> MemGuard.at(directory).allowGroupAccess().keys(new FixedKeys(1)).open());
+                () -> MemGuard.at(directory)
+                        .allowGroupAccess()
+                        .keys(new FixedKeys(1))
+                        .open());
     }
 
     @Test
     void aReadOnlyMountIsReadAndAnErrorNamesTheDirectoryAsUsersKnowIt() throws Exception {
         if (OtherUser.canBePlayed("a read-only mount")) {
-            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxr-x")); // It does not matter there.
+            Files.setPosixFilePermissions(
+                    folder, PosixFilePermissions.fromString("rwxrwxr-x")); // It does not matter there.
             var before = List.of(
-                    "unshare", "--mount", "sh", "-c",
-                    "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"", directory.toString());
+                    "unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\"",
+                    directory.toString());
             try (var child = ChildJvm.start(Reader.class, before, List.of(directory.toString()))) {
                 child.expect("value");
                 String error = String.valueOf(child.readLine());
@@ -167,7 +180,10 @@ class ReadOnlyTest {
             try (var guard = open(directory)) {
                 System.out.println(guard.<String, RuntimeException>read("a", Secrets::text));
             }
-            try (var guard = MemGuard.at(directory).allowGroupAccess().keys(new FixedKeys(1)).open()) {
+            try (var guard = MemGuard.at(directory)
+                    .allowGroupAccess()
+                    .keys(new FixedKeys(1))
+                    .open()) {
                 System.out.println("opened " + guard);
             } catch (MemGuardException e) {
                 System.out.println(e.getMessage());

@@ -22,13 +22,13 @@ class RestoreTest {
     private static final String IN_PLACE = "cp -a backup/. store/memguard_secure/";
     private static final String NEW_FILES = "cp -a --remove-destination backup/. store/memguard_secure/";
     private static final String TAR = "tar -C backup -cf - . | tar -C store/memguard_secure -xf -";
-    private static final String RSYNC = // As rsync -a does: what has the same size and time stays, the rest is renamed into place.
+    private static final String
+            RSYNC = // As rsync -a does: what has the same size and time stays, the rest is renamed into place.
             "cd backup && for f in *; do cmp -s $f ../store/memguard_secure/$f"
-                    + " || { cp -a $f ../store/memguard_secure/.$f.tmp"
-                    + " && mv ../store/memguard_secure/.$f.tmp ../store/memguard_secure/$f; }; done";
+                            + " || { cp -a $f ../store/memguard_secure/.$f.tmp"
+                            + " && mv ../store/memguard_secure/.$f.tmp ../store/memguard_secure/$f; }; done";
     private static final String VALUES_ONLY = "cp -a --remove-destination backup/mg_* store/memguard_secure/";
-    private static final String SWAPPED =
-            "mv store/memguard_secure aside && cp -a backup store/memguard_secure";
+    private static final String SWAPPED = "mv store/memguard_secure aside && cp -a backup store/memguard_secure";
 
     /** Two looks a half second apart, and the time of a busy machine. */
     private static final long BOUND = 1000;

@@ -35,13 +35,17 @@ class SharedFileSystemTest {
         Path base = Files.createDirectory(place.resolve("base"));
         mounted = canMount(base, one) && canMount(base, other);
         if (!mounted) {
-            System.out.println("NOT TESTED: two mounts of one folder (apt-get install bindfs; /dev/fuse; scripts/test as root)");
+            System.out.println(
+                    "NOT TESTED: two mounts of one folder (apt-get install bindfs; /dev/fuse; scripts/test as root)");
         }
     }
 
     private static boolean canMount(Path base, Path at) throws InterruptedException {
         try {
-            return new ProcessBuilder("bindfs", base.toString(), at.toString()).start().waitFor() == 0;
+            return new ProcessBuilder("bindfs", base.toString(), at.toString())
+                            .start()
+                            .waitFor()
+                    == 0;
         } catch (IOException e) {
             return false;
         }
@@ -77,8 +81,8 @@ class SharedFileSystemTest {
             assertTrue(refused.getMessage().contains("allowSharedFileSystem"), refused.getMessage());
             at(one).allowSharedFileSystem().open().close();
             assertTrue(Doctor.store(one, new FixedKeys(1), Optional.empty()).stream()
-                    .anyMatch(finding ->
-                            finding.level() == Finding.Level.PROBLEM && finding.toString().contains("fuse")));
+                    .anyMatch(finding -> finding.level() == Finding.Level.PROBLEM
+                            && finding.toString().contains("fuse")));
         }
     }
 
