@@ -52,7 +52,7 @@ class FullDiskTest {
                 }
                 assertTrue(made > 0 && failed > 0, made + " made, " + failed + " not");
             } finally {
-                run("umount", disk.toString());
+                run("umount", "--lazy", disk.toString());
             }
         }
     }
