@@ -46,10 +46,17 @@ final class RetrieveCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
-            if (direct) {
+        if (direct) {
+            var keys = main.store().provider(false);
+            try (MemGuard guard = main.store()
+                    .builder(keys)
+                    .mode(OpenMode.EXISTING)
+                    .allowDegraded()
+                    .open()) {
                 return direct(guard);
             }
+        }
+        try (MemGuard guard = main.store().open(OpenMode.EXISTING)) {
             Optional<Secret> secret = guard.secret(name);
             if (secret.isPresent() && written(secret.get(), guard)) {
                 return 0;

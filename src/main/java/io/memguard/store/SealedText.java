@@ -55,7 +55,9 @@ final class SealedText implements AutoCloseable {
         long length = 0;
         for (long read = 0; read < file.size(); read += PIECE) {
             var characters = piece.asSlice(0, file.read(piece));
-            long decoded = Base64Text.decode(characters, target.asSlice(length));
+            // As much as this piece needs: the native decoder takes no more room than the longest value.
+            long room = Math.min(target.byteSize() - length, Base64Text.room(characters.byteSize() + 3));
+            long decoded = Base64Text.decode(characters, target.asSlice(length, room));
             if (decoded == Base64Text.INVALID) {
                 return;
             }
