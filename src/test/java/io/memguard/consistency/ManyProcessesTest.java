@@ -33,9 +33,6 @@ class ManyProcessesTest {
     private static final int SECONDS = Integer.getInteger("consistency.seconds", 8);
     private static final int JVMS = 8;
 
-    /** Lines of histories in which caches that are stale are seen. */
-    private static final int ENOUGH = 3_000;
-
     @TempDir
     Path work = Path.of("");
 
@@ -289,50 +286,5 @@ class ManyProcessesTest {
             }
         }
         System.out.println("too few reads to make one of them stale");
-    }
-
-    /** Of all histories so far. */
-    private long lines() throws Exception {
-        long lines = 0;
-        try (var files = Files.list(work)) {
-            for (Path file : files.filter(
-                            path -> String.valueOf(path.getFileName()).startsWith("history-"))
-                    .toList()) {
-                lines += Files.readAllLines(file).size();
-            }
-        }
-        return lines;
-    }
-
-    /** Without counters in common caches do go stale: the whole arrangement sees that, too. */
-    @Test
-    void processesThatDoNotShareTheirCountersAreCaught() throws Exception {
-        Running first = start();
-        first.jvm().expect("open");
-        Files.delete(directory().resolve("memguard_secure").resolve("store.generations"));
-        Running second = start();
-        second.jvm().expect("open");
-        var clients = List.of(first, second);
-        for (Running client : clients) {
-            client.jvm().send("begin");
-        }
-        while (lines() < ENOUGH) {
-            TimeUnit.MILLISECONDS.sleep(200);
-        }
-        for (Running client : clients) {
-            try {
-                client.jvm().send("end");
-            } catch (IOException e) {
-                // It has died, and has said why.
-            }
-            String said = client.jvm().rest();
-            assertTrue(said.endsWith("done\n"), said);
-            read(client, Long.MAX_VALUE);
-        }
-        assertTrue(
-                calls.values().stream()
-                        .anyMatch(history ->
-                                Linearizability.firstViolation(history).isPresent()),
-                "nobody sees that caches are stale");
     }
 }

@@ -60,7 +60,7 @@ class OwnersTest {
             Files.setPosixFilePermissions(store, PosixFilePermissions.fromString("rwxr-xr-x"));
             String said = asNobody(store);
             assertTrue(said.contains("SECURITY_ERROR"), said);
-            assertTrue(said.contains("belongs to somebody else (uid 0)"), said);
+            assertTrue(said.contains("belongs to another user (uid 0)"), said);
         }
     }
 
