@@ -34,8 +34,10 @@ final class JumpingClock {
     public static void main(String[] arguments) {
         var clock = new JumpingClock();
         Path directory = Path.of(arguments[0]);
-        for (long jump : new long[] {-YEARS, YEARS, YEARS, -YEARS}) {
-            try (var guard = MemGuard.at(directory).keys(new NumberedKeys()).open()) {
+        long[] jumps = {-YEARS, YEARS, YEARS, -YEARS};
+        for (int i = 0; i < jumps.length; i++) {
+            long jump = jumps[i]; // A store each: how often a value is read directly counts for the process.
+            try (var guard = MemGuard.at(directory.resolve("store " + i)).keys(new NumberedKeys()).open()) {
                 clock.live(guard, jump);
             }
         }

@@ -113,7 +113,7 @@ class PermissionsTest {
         Path directory = temporary.resolve("store");
         MemGuard.at(directory).keys(new FixedKeys(1)).open().close();
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(permissions));
-        refuses(directory, "can be written by others");
+        refuses(directory, "can be written by ");
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         MemGuard.at(directory).keys(new FixedKeys(1)).open().close();
     }
