@@ -210,14 +210,13 @@ public final class SecretStore implements AutoCloseable {
 
     /** Encrypts a value for {@link #writeAll}. */
     public NewValue seal(SecretName name, MemorySegment value) {
-        keys.update();
-        return during(
-                ErrorCode.STORE_FAILED,
-                NOT_STORED,
-                () -> writable().with(now -> {
-                    byte[] sealed = now.writing().seal(EntryCipher.Purpose.VALUE, name.hash(), value);
-                    return new NewValue(name, sealed, now.epoch());
-                }));
+        return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> {
+            keys.update();
+            return writable().with(now -> {
+                byte[] sealed = now.writing().seal(EntryCipher.Purpose.VALUE, name.hash(), value);
+                return new NewValue(name, sealed, now.epoch());
+            });
+        });
     }
 
     /**

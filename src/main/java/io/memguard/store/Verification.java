@@ -54,7 +54,7 @@ public final class Verification {
     public boolean roundTrip() {
         byte[] place = Sodium.random(32);
         try (var plaintext = SecretBuffer.allocate(32)) {
-            return plaintext.<Boolean, RuntimeException>write(random -> {
+            return plaintext.<Boolean, IOException>write(random -> {
                 Sodium.random(random);
                 try (var lease = keys.current()) {
                     byte[] sealed = lease.keys().writing().seal(EntryCipher.Purpose.VALUE, place, random);
@@ -67,6 +67,8 @@ public final class Verification {
                     return Boolean.TRUE.equals(opened.result());
                 }
             });
+        } catch (IOException e) {
+            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be verified", e);
         }
     }
 

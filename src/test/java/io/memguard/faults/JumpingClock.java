@@ -37,7 +37,9 @@ final class JumpingClock {
         long[] jumps = {-YEARS, YEARS, YEARS, -YEARS};
         for (int i = 0; i < jumps.length; i++) {
             long jump = jumps[i]; // A store each: how often a value is read directly counts for the process.
-            try (var guard = MemGuard.at(directory.resolve("store " + i)).keys(new NumberedKeys()).open()) {
+            try (var guard = MemGuard.at(directory.resolve("store " + i))
+                    .keys(new NumberedKeys())
+                    .open()) {
                 clock.live(guard, jump);
             }
         }

@@ -68,7 +68,7 @@ public final class KeyTransition {
     }
 
     /** The key change that is under way; nothing where there is none. */
-    public Metadata.@Nullable Next underWay() {
+    public Metadata.@Nullable Next underWay() throws IOException {
         try (var lease = keys.current()) {
             return lease.keys().metadata().next().orElse(null);
         }
@@ -259,7 +259,7 @@ public final class KeyTransition {
         return left;
     }
 
-    private Metadata now() {
+    private Metadata now() throws IOException {
         try (var lease = keys.current()) {
             return lease.keys().metadata();
         }

@@ -112,13 +112,13 @@ public final class KeyringHolder implements AutoCloseable {
      * @throws MemGuardException KEY_INVALID where the store was removed, or has a key that can't be opened here
      * @throws IllegalStateException where the store is closed
      */
-    public Lease current() {
+    public Lease current() throws IOException {
         update();
         return lastSeen();
     }
 
     /** Reads the keys again where any process has changed them; errors as by {@link #current}. */
-    public void update() {
+    public void update() throws IOException {
         if (storage.epoch() != now.keys.epoch()) {
             try (var lease = lastSeen()) {
                 reload(lease.keys());
@@ -141,7 +141,7 @@ public final class KeyringHolder implements AutoCloseable {
     }
 
     /** Whether there are other keys than these now; they are read then. Errors as by {@link #current}. */
-    private boolean isOutdated(Keyring used) {
+    private boolean isOutdated(Keyring used) throws IOException {
         update();
         return now.keys.epoch() != used.epoch();
     }
@@ -151,7 +151,7 @@ public final class KeyringHolder implements AutoCloseable {
      *
      * @throws KeyChangedException where there are other keys than these now
      */
-    public void requireNewest(Keyring used) {
+    public void requireNewest(Keyring used) throws IOException {
         if (isOutdated(used)) {
             throw new KeyChangedException();
         }
@@ -188,7 +188,7 @@ public final class KeyringHolder implements AutoCloseable {
         }
     }
 
-    private void reload(Keyring seen) {
+    private void reload(Keyring seen) throws IOException {
         loading.lock();
         try {
             requireOpen();
@@ -198,8 +198,6 @@ public final class KeyringHolder implements AutoCloseable {
                     replace(loader.load(there, seen));
                 }
             }
-        } catch (IOException e) {
-            throw unreadable(e);
         } finally {
             loading.unlock();
         }

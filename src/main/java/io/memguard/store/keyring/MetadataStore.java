@@ -87,6 +87,7 @@ public final class MetadataStore {
 
     static MemGuardException removed() {
         return new MemGuardException(
-                ErrorCode.KEY_INVALID, "this store is gone: it was removed (cleanupAll), or its folder was, since it was opened; open it again");
+                ErrorCode.KEY_INVALID,
+                "this store is gone: it was removed (cleanupAll), or its folder was, since it was opened; open it again");
     }
 }
