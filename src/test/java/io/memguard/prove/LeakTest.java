@@ -31,8 +31,8 @@ class LeakTest {
         HEAP_COPY_IN_THE_FACADE(
                 Place.LIVE_DUMP,
                 "MemGuard.java",
-                "        long generation = store.write(checked, value);",
-                "        Leak.keep(value.toArray(ValueLayout.JAVA_BYTE)); long generation = store.write(checked, value);"),
+                "        Moment moment = store.write(checked, value);",
+                "        Leak.keep(value.toArray(ValueLayout.JAVA_BYTE)); Moment moment = store.write(checked, value);"),
         /** The passphrase goes through a String. */
         PASSPHRASE_AS_CHARACTERS(
                 Place.FULL_DUMP,
@@ -78,14 +78,14 @@ class LeakTest {
         VALUE_IN_A_LOG(
                 Place.LOGS,
                 "MemGuard.java",
-                "        long generation = store.write(checked, value);",
-                "        log().log(System.Logger.Level.DEBUG, Leak.hex(value)); long generation = store.write(checked, value);"),
+                "        Moment moment = store.write(checked, value);",
+                "        log().log(System.Logger.Level.DEBUG, Leak.hex(value)); Moment moment = store.write(checked, value);"),
         /** An event says what was stored. */
         VALUE_IN_A_RECORDING(
                 Place.FLIGHT_RECORDING,
                 "MemGuard.java",
-                "        long generation = store.write(checked, value);",
-                "        Leak.record(value); long generation = store.write(checked, value);"),
+                "        Moment moment = store.write(checked, value);",
+                "        Leak.record(value); Moment moment = store.write(checked, value);"),
         /** The metadata have the store key in the clear. */
         STORE_KEY_IN_THE_METADATA(
                 Place.STORE,
@@ -97,17 +97,17 @@ class LeakTest {
         TEMPORARY_FILE(
                 Place.TEMPORARY,
                 "MemGuard.java",
-                "        long generation = store.write(checked, value);",
+                "        Moment moment = store.write(checked, value);",
                 "        try { java.nio.file.Files.write(java.nio.file.Files.createTempFile(\"value\", null),"
                         + " value.toArray(ValueLayout.JAVA_BYTE)); }"
                         + " catch (java.io.IOException e) { throw new IllegalStateException(e); }"
-                        + " long generation = store.write(checked, value);"),
+                        + " Moment moment = store.write(checked, value);"),
         /** A thread is named after what it stores. */
         VALUE_IN_THE_NAME_OF_A_THREAD(
                 Place.THREAD_DUMP,
                 "MemGuard.java",
-                "        long generation = store.write(checked, value);",
-                "        Leak.startThread(value); long generation = store.write(checked, value);"),
+                "        Moment moment = store.write(checked, value);",
+                "        Leak.startThread(value); Moment moment = store.write(checked, value);"),
         /** The management bean answers with something of the store: here its key. */
         KEY_IN_AN_ANSWER_OF_JMX(
                 Place.JMX,
