@@ -34,7 +34,7 @@ class MessagesTest {
                 "store a --file /",
                 "store a --file nothing",
                 "retrieve a --output /nowhere/x",
-                "list --dir /dev/null",
+                "list --dir /proc/version",
                 "list --dir nothing",
                 "list --keys pkcs11:token=x",
                 "list --keys sunpkcs11:nothing",
