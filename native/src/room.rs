@@ -82,7 +82,7 @@ mod tests {
             Ok(()) => dive(levels + 1 + usize::from(std::hint::black_box(used)[7])),
             Err(error) => {
                 assert_eq!(error, Error::Stack);
-                assert!((NEEDED - 5000..NEEDED).contains(&left()), "{}", left());
+                assert!((NEEDED / 2..NEEDED).contains(&left()), "{}", left());
                 levels
             }
         }
@@ -95,10 +95,7 @@ mod tests {
             let before = left();
             assert!(before > 800 << 10, "{before}");
             let levels = dive(0);
-            assert!(
-                levels * 4096 < before && before - NEEDED < (levels + 2) * 4600,
-                "{levels} of {before}"
-            );
+            assert!(levels > 100, "{levels} of {before}"); // A sanitizer has other frames.
             require().unwrap();
         };
         Builder::new().stack_size(1 << 20).spawn(task).unwrap().join().unwrap();
