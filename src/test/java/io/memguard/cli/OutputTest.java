@@ -114,7 +114,7 @@ class OutputTest {
     }
 
     @Test
-    void anErrorOfTheJvmIsOneLineAndNotTheStatusOfNotFound() throws Exception {
+    void aLibraryThatIsMissingIsOneLineThatNamesIt() throws Exception {
         String classPath = String.join(
                 ":",
                 Stream.of(Cli.command().get(Cli.command().indexOf("-p") + 1).split(":"))
@@ -132,7 +132,7 @@ class OutputTest {
                                 "--dir",
                                 temporary.resolve("another").toString()),
                         NOTHING);
-        assertError(70, "a bug: NoClassDefFoundError", result);
+        assertError(11, "needs Bouncy Castle", result);
     }
 
     @Test
