@@ -45,10 +45,11 @@ public final class DurableFile {
     /**
      * Makes a new file.
      *
+     * @param prefix what the temporary file's name begins with; a random number follows
      * @throws java.nio.file.FileAlreadyExistsException where there is one, which stays as it is
      */
-    public static void create(Path target, byte[] content) throws IOException {
-        write(target, content, ".tmp_", (temporary, path) -> {
+    public static void create(Path target, byte[] content, String prefix) throws IOException {
+        write(target, content, prefix, (temporary, path) -> {
             Files.createLink(path, temporary); // Unlike rename(2), link(2) never replaces.
             Files.delete(temporary);
         });

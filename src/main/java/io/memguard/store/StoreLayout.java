@@ -19,6 +19,8 @@ record StoreLayout(Path directory, Path name) {
     static final String FOLDER = "memguard_secure";
     static final String TEMPORARY = ".tmp_";
 
+    private static final String TEMPORARY_KEY = TEMPORARY + "key_"; // SoftwareKeys names it.
+
     private static final String LOCK = "store.lock";
     private static final String PREFIX = "mg_";
     private static final String VALUE = ".dat";
@@ -104,6 +106,11 @@ record StoreLayout(Path directory, Path name) {
 
     static boolean isTemporary(String file) {
         return file.startsWith(TEMPORARY);
+    }
+
+    /** Whether its writer changes the key, or makes the store. */
+    static boolean isTemporaryKey(String file) {
+        return file.startsWith(TEMPORARY_KEY);
     }
 
     /** The lock that the writer of a temporary file holds while it lives. */

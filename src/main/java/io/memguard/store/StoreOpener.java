@@ -380,10 +380,18 @@ public final class StoreOpener {
     /** A temporary file whose lock is free was left by a writer that is dead. */
     private void clearTemporaries(StoreLocks locks) throws IOException {
         for (String file : directory.list(StoreLayout::isTemporary)) {
-            locks.ifFree(
-                    StoreLayout.stripeOfTemporary(file),
-                    () -> Files.deleteIfExists(layout.directory().resolve(file)));
+            if (StoreLayout.isTemporaryKey(file)) {
+                locks.changing(true, () -> clear(file, locks));
+            } else {
+                clear(file, locks);
+            }
         }
+    }
+
+    private void clear(String temporary, StoreLocks locks) throws IOException {
+        locks.ifFree(
+                StoreLayout.stripeOfTemporary(temporary),
+                () -> Files.deleteIfExists(layout.directory().resolve(temporary)));
     }
 
     private void requireNoData() throws IOException {

@@ -12,6 +12,8 @@ import io.memguard.keys.KeyProviders;
 import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.tokens.SoftHsm;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
@@ -285,6 +287,40 @@ class KeyLossTest {
         assertOpens(other, () -> software("other").container(stick.resolve("ks")), 3);
         assertEquals(2, containers(stick).size());
         assertEquals(0, containers(store().resolve("memguard_secure")).size(), "its own old one is gone by now");
+    }
+
+    /** Who opens clears what killed writers have left, and took a container that was being written for such a file. */
+    @Test
+    void anOpeningDuringARotationLeavesItsUnfinishedContainer() throws Exception {
+        make(software("one"));
+        Path folder = store().resolve("memguard_secure");
+        Path unfinished = folder.resolve(".tmp_key_0123456789abcdef");
+        var during = new Changed(software("one")) {
+            @Override
+            public NewKey create(StoreContext context) {
+                writeAndOpenElsewhere(folder, unfinished);
+                assertTrue(Files.exists(unfinished));
+                return super.create(context);
+            }
+        };
+        try (var guard = open(store(), during)) {
+            guard.rotate(SILENT);
+        }
+        assertTrue(Files.exists(unfinished));
+        writeAndOpenElsewhere(folder, unfinished);
+        assertFalse(Files.exists(unfinished));
+        assertOpens(store(), () -> software("one"), 10);
+    }
+
+    /** Without its counts, a store looks like one with a killed writer. */
+    private void writeAndOpenElsewhere(Path folder, Path unfinished) {
+        try {
+            Files.write(unfinished, new byte[10]);
+            Files.delete(folder.resolve("store.totals"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        open(store(), software("one")).close();
     }
 
     @ParameterizedTest

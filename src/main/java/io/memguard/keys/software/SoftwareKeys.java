@@ -51,6 +51,7 @@ public final class SoftwareKeys implements KeyProvider {
     private static final String PLACE = "container-place";
     private static final String IN_FOLDER = "folder";
     private static final String ELSEWHERE = "elsewhere";
+    private static final String TEMPORARY = ".tmp_key_"; // See StoreLayout: who may clear it.
     private static final String SUFFIX_PATTERN = "-[0-9a-f]{8}";
     private static final int CONTAINER_LIMIT = 1 << 20;
 
@@ -111,7 +112,7 @@ public final class SoftwareKeys implements KeyProvider {
                 var kek = master.kek();
                 var password = master.containerPassword()) {
             byte[] content = Container.write(WrappedKey.wrap(kek, store, key), password);
-            DurableFile.create(file, content);
+            DurableFile.create(file, content, TEMPORARY);
             var parameters = new HashMap<>(Map.of(
                     Argon2Cost.OPERATIONS,
                     Long.toString(cost.operations()),
