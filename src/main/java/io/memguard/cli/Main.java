@@ -103,6 +103,7 @@ public final class Main implements Runnable {
     }
 
     int execute(String[] arguments) {
+        logOnOneLine();
         CommandLine line = commandsFor(arguments);
         line.setExpandAtFiles(false); // "@db" is a name.
         line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
@@ -112,6 +113,15 @@ public final class Main implements Runnable {
             return line.execute(arguments);
         } finally {
             AskedOnce.forget();
+        }
+    }
+
+    /** What the library logs looks like all else on standard error, unless the user has configured it. */
+    private static void logOnOneLine() {
+        for (String property : List.of("java.util.logging.SimpleFormatter.format", "jdk.system.logger.format")) {
+            if (System.getProperty(property) == null) {
+                System.setProperty(property, "memguard: %5$s%n");
+            }
         }
     }
 

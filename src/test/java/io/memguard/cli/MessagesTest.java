@@ -53,6 +53,16 @@ class MessagesTest {
     }
 
     @Test
+    void aWarningOfTheLibraryIsOneLine() throws Exception {
+        var store = NewStore.in(temporary);
+        var result = store.shell("memguard list --keys 'pkcs11:object=a?module-om=b'");
+        var lines = result.error().lines().toList();
+        assertEquals(2, lines.size(), result.error());
+        assertEquals("memguard: not known in a PKCS #11 URI, and left out: [module-om]", lines.getFirst());
+        assertTrue(lines.getLast().startsWith("memguard: "), result.error());
+    }
+
+    @Test
     void anEmptyValueIsStoredOnlyWhereItIsMeant() throws Exception {
         var store = NewStore.in(temporary);
         store.done("good".getBytes(StandardCharsets.UTF_8), "store", "db/password");
