@@ -8,7 +8,7 @@ unset CARGO_TARGET_DIR
 # Beside all the rest, at the lowest priority.
 if type -P c++ >/dev/null; then
   fuzz/run.sh build
-  fuzz/run.sh 60 built >target/fuzz.log 2>&1 &
+  fuzz/run.sh gate built >target/fuzz.log 2>&1 &
 else
   echo "NOT FUZZED: no C++ compiler (Debian: apt-get install g++)" | tee target/fuzz.log &
 fi

@@ -29,10 +29,19 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Hostile input at each parser: coverage-guided fuzzing by Jazzer, from the seeds in {@code src/test/resources/fuzz}.
- * {@code -Dfuzz.seconds=} sets how long each runs; all run at once, at the lowest priority.
+ * All run at once, at the lowest priority: the same inputs each time, or, with {@code -Dfuzz.seconds=}, others for that long.
  */
 class FuzzTest {
-    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 60);
+    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 0);
+    private static final Map<Class<?>, Integer> INPUTS_OF_THE_GATE = Map.of(
+            ValueFileFuzzer.class, 2_000,
+            NameFileFuzzer.class, 2_000,
+            MetadataFuzzer.class, 20_000,
+            ContainerFuzzer.class, 4_000,
+            Pkcs11UriFuzzer.class, 20_000,
+            SettingsFuzzer.class, 4_000,
+            SunConfigurationFuzzer.class, 1_500,
+            CommandLineFuzzer.class, 250);
     private static final Pattern INPUTS = Pattern.compile("stat::number_of_executed_units: *(\\d+)");
     private static final Pattern COVERAGE = Pattern.compile("cov: (\\d+) ft: (\\d+)(?![\\s\\S]*cov: )");
 
@@ -43,15 +52,7 @@ class FuzzTest {
     private static Map<Class<?>, Future<Fuzzing.Result>> running;
 
     static Stream<Class<?>> fuzzers() {
-        return Stream.of(
-                ValueFileFuzzer.class,
-                NameFileFuzzer.class,
-                MetadataFuzzer.class,
-                ContainerFuzzer.class,
-                Pkcs11UriFuzzer.class,
-                SettingsFuzzer.class,
-                SunConfigurationFuzzer.class,
-                CommandLineFuzzer.class);
+        return INPUTS_OF_THE_GATE.keySet().stream();
     }
 
     @BeforeAll
@@ -59,14 +60,16 @@ class FuzzTest {
         fuzzing = Executors.newCachedThreadPool();
         running = fuzzers()
                 .collect(Collectors.toMap(
-                        Function.identity(),
-                        fuzzer ->
-                                fuzzing.submit((Callable<Fuzzing.Result>) () -> run(new Fuzzing(fuzzer, temporary)))));
+                        Function.identity(), fuzzer -> fuzzing.submit((Callable<Fuzzing.Result>) () -> run(fuzzer))));
     }
 
-    private static Fuzzing.Result run(Fuzzing fuzzing) throws Exception {
+    private static Fuzzing.Result run(Class<?> fuzzer) throws Exception {
+        var fuzzing = new Fuzzing(fuzzer, temporary);
         var replayed = fuzzing.replay();
-        return replayed.status() == 0 ? fuzzing.fuzz(SECONDS) : replayed;
+        if (replayed.status() != 0) {
+            return replayed;
+        }
+        return SECONDS > 0 ? fuzzing.fuzz(SECONDS) : fuzzing.fuzzSteps(INPUTS_OF_THE_GATE.get(fuzzer));
     }
 
     @AfterAll
@@ -84,8 +87,9 @@ class FuzzTest {
                 result.text()); // All seeds were replayed before.
         var coverage = number(COVERAGE, result.text());
         System.out.println(
-                fuzzer.getSimpleName() + ": " + number(INPUTS, result.text()).getFirst() + " inputs in " + SECONDS
-                        + " s, " + coverage.getFirst() + " edges, " + coverage.getLast() + " features");
+                fuzzer.getSimpleName() + ": " + number(INPUTS, result.text()).getFirst() + " inputs"
+                        + (SECONDS > 0 ? " in " + SECONDS + " s, " : ", ") + coverage.getFirst() + " edges, "
+                        + coverage.getLast() + " features");
     }
 
     private static List<String> number(Pattern pattern, String text) {

@@ -36,9 +36,18 @@ final class Fuzzing {
         return run(300, List.of(Replay.class.getName(), fuzzer.getName()));
     }
 
-    /** The seeds, and for some seconds what coverage leads to from there. */
+    /** The same inputs each time, for the gate: the seeds, and what coverage leads to from there. */
+    Result fuzzSteps(int inputs) throws IOException, InterruptedException {
+        return fuzz(temporary.resolve("kept"), 900, List.of("-seed=1", "-runs=" + inputs));
+    }
+
+    /** Other inputs each time, for some seconds. */
     Result fuzz(int seconds) throws IOException, InterruptedException {
-        Path kept = Files.createDirectories(Path.of("target", "fuzz", fuzzer.getSimpleName(), "corpus"))
+        return fuzz(Path.of("target", "fuzz"), seconds + 900, List.of("-max_total_time=" + seconds));
+    }
+
+    private Result fuzz(Path folder, int deadline, List<String> extent) throws IOException, InterruptedException {
+        Path kept = Files.createDirectories(folder.resolve(fuzzer.getSimpleName(), "corpus"))
                 .toAbsolutePath();
         Path dictionary = Seeds.folder(fuzzer).resolveSibling(fuzzer.getSimpleName() + ".dict");
         var command = new ArrayList<>(List.of(
@@ -48,15 +57,15 @@ final class Fuzzing {
                 "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.FilePathTraversal",
                 "--reproducer_path=" + kept.getParent(),
                 "-artifact_prefix=" + kept.getParent() + "/",
-                "-max_total_time=" + seconds,
                 "-timeout=600", // of the clock, on a machine that may be busy
                 "-rss_limit_mb=4096",
                 "-print_final_stats=1"));
         if (Files.exists(dictionary)) {
             command.add("-dict=" + dictionary);
         }
+        command.addAll(extent);
         command.addAll(List.of(kept.toString(), Seeds.folder(fuzzer).toString()));
-        return run(seconds + 900, command);
+        return run(deadline, command);
     }
 
     private Result run(int seconds, List<String> arguments) throws IOException, InterruptedException {
