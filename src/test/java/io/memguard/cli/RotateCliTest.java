@@ -110,8 +110,11 @@ class RotateCliTest {
     void whoeverEndsAChangeOfTheKeyIsToldWhatIsSo() throws Exception {
         for (String signal : new String[] {"INT", "TERM"}) {
             for (boolean begun : new boolean[] {true, false}) {
-                try (var child =
-                        ChildJvm.start(EndedKeyChange.class, List.of(), begun ? List.of("begun") : List.of())) {
+                // A build in the background ignores SIGINT, and so would what it starts.
+                try (var child = ChildJvm.start(
+                        EndedKeyChange.class,
+                        List.of("env", "--default-signal=" + signal),
+                        begun ? List.of("begun") : List.of())) {
                     child.expect("ready");
                     new ProcessBuilder("kill", "-" + signal, Long.toString(child.pid()))
                             .start()
