@@ -441,8 +441,8 @@ class RotationTest {
         String whole = metadata();
         for (String line :
                 whole.lines().filter(text -> text.startsWith("next-")).toList()) {
-            Files.writeString(
-                    folder().resolve("store.meta"), whole.replace(line + "\n", line.replaceFirst("(.)$", "x") + "\n"));
+            String other = line.substring(0, line.length() - 1) + (line.endsWith("x") ? "y" : "x");
+            Files.writeString(folder().resolve("store.meta"), whole.replace(line + "\n", other + "\n"));
             var changed = assertThrows(MemGuardException.class, () -> open(software("one")), line);
             assertEquals(ErrorCode.SECURITY_ERROR, changed.code(), line);
             Files.writeString(folder().resolve("store.meta"), whole.replace(line + "\n", ""));
