@@ -17,6 +17,9 @@ import java.util.stream.Stream;
 
 /** A JVM that changes the key of a store, and may be killed in that; or lives beside it; or looks at what is left. */
 final class TokenActor {
+    /** In place of the keys that a change leads to: it was interrupted, and is given up. */
+    static final String ABORT = "abort";
+
     private TokenActor() {}
 
     /** {@code what directory keys …}, where keys are URIs of tokens and passphrases, the first that works first. */
@@ -44,6 +47,21 @@ final class TokenActor {
         return providers.length == 1 ? providers[0] : KeyProviders.firstOf(providers);
     }
 
+    private static final class Interrupted extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+
+    /** A change to another passphrase, as one that was killed leaves it. */
+    private static void interrupt(MemGuard guard) {
+        try {
+            guard.rekey(keys("another"), (done, all) -> {
+                throw new Interrupted();
+            });
+        } catch (Interrupted e) {
+            // Both keys are there now.
+        }
+    }
+
     /** Makes a store of some values; then, when it is told to, another key. */
     private static void change(Path directory, String from, String to, long change, long write) throws Exception {
         var files = new Filetrace();
@@ -51,6 +69,9 @@ final class TokenActor {
         try (var guard = MemGuard.at(directory).keys(keys(from)).open()) {
             for (int i = 0; i < TokenKillTest.VALUES; i++) {
                 store(guard, "before " + i, i);
+            }
+            if (to.equals(ABORT)) {
+                interrupt(guard);
             }
             System.out.println("ready");
             System.in.read();
@@ -68,7 +89,9 @@ final class TokenActor {
     }
 
     private static void changeKey(MemGuard guard, String from, String to) {
-        if (from.equals(to)) {
+        if (to.equals(ABORT)) {
+            guard.abortRekey((done, all) -> {});
+        } else if (from.equals(to)) {
             guard.rotate((done, all) -> {});
         } else {
             guard.rekey(keys(to), (done, all) -> {});
@@ -105,11 +128,12 @@ final class TokenActor {
             }
             System.out.println("over already: " + e.getMessage());
         }
-        try (var guard = MemGuard.at(directory).keys(keys(to)).open()) {
+        String then = to.equals(ABORT) ? from : to;
+        try (var guard = MemGuard.at(directory).keys(keys(then)).open()) {
             check(guard, beside);
             guard.rotate((done, all) -> {});
         }
-        try (var guard = MemGuard.at(directory).keys(keys(to)).open()) {
+        try (var guard = MemGuard.at(directory).keys(keys(then)).open()) {
             check(guard, beside);
         }
         System.out.println("all there");

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * A process that changes the key of a store between tokens and a software keystore gets SIGKILL behind a call that writes
- * to the token, or behind a rename, unlink or fsync of the store, while another process lives and stores: nothing that was
+ * to the token, or behind a rename, link, unlink or fsync of the store, while another process lives and stores: nothing that was
  * acknowledged is lost, and who asked for the change gets it. {@code -Dtoken.kill.every=1} kills behind every one, N behind
  * each Nth; without it only one kind of change is killed, behind each write of the token.
  */
@@ -56,7 +56,11 @@ class TokenKillTest {
     @CsvSource({
         "direct, direct",
         "envelope, envelope",
+        "software, software",
+        "software, other",
+        "software, abort",
         "direct software, direct software",
+        "envelope software, envelope software",
         "software, envelope",
         "envelope, software",
         "envelope, direct"
@@ -84,6 +88,14 @@ class TokenKillTest {
         for (long write = 1; write <= 2; write++) {
             round("direct", "direct", 0, write);
         }
+    }
+
+    /** To another passphrase, and back from a change that was begun: of the software keystore, in the middle of each. */
+    @ParameterizedTest
+    @CsvSource({"software, other", "software, abort"})
+    void aChangeOfThePassphraseKilledInItsMiddleLosesNothing(String from, String to) throws Exception {
+        prepare();
+        round(from, to, to.equals(TokenActor.ABORT) ? 5 : 9, 0);
     }
 
     /** How many changes and writes there were, where it was not killed. */
