@@ -29,6 +29,7 @@ import io.memguard.store.StoreOpener;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -634,7 +635,11 @@ public final class MemGuard implements AutoCloseable {
      */
     public void rotate(Progress progress) {
         requireReady();
-        store.keyChange().rotate(progress);
+        try {
+            store.keyChange().rotate(progress);
+        } finally {
+            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+        }
     }
 
     /**
@@ -655,6 +660,8 @@ public final class MemGuard implements AutoCloseable {
                 to.close();
             }
             throw failure;
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -666,7 +673,11 @@ public final class MemGuard implements AutoCloseable {
      */
     public void abortRekey(Progress progress) {
         requireReady();
-        store.keyChange().abort(progress);
+        try {
+            store.keyChange().abort(progress);
+        } finally {
+            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+        }
     }
 
     /**
@@ -677,7 +688,11 @@ public final class MemGuard implements AutoCloseable {
      */
     public List<String> forgetOldKeys() {
         requireReady();
-        return store.keyChange().forgetOld();
+        try {
+            return store.keyChange().forgetOld();
+        } finally {
+            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+        }
     }
 
     /**
@@ -688,7 +703,11 @@ public final class MemGuard implements AutoCloseable {
      */
     public void endRollbackDetection() {
         requireReady();
-        store.recording().end();
+        try {
+            store.recording().end();
+        } finally {
+            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+        }
     }
 
     /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */

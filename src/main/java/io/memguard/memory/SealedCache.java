@@ -4,6 +4,7 @@ import static io.memguard.ffi.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
 import io.memguard.ffi.cache.MgUsage;
+import io.memguard.os.Forgotten;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -33,8 +34,11 @@ public final class SealedCache implements AutoCloseable {
 
     private final long cache;
 
+    private final Runnable closing;
+
     private SealedCache(long cache) {
         this.cache = cache;
+        this.closing = Forgotten.watch(this, () -> mg_cache_free(cache));
     }
 
     /** A new, empty cache. */
@@ -152,7 +156,7 @@ public final class SealedCache implements AutoCloseable {
     /** Wipes and frees all values; idempotent. */
     @Override
     public void close() {
-        mg_cache_free(cache);
+        closing.run();
     }
 
     /**

@@ -6,6 +6,7 @@ import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Scratch;
 import io.memguard.os.FileVersion;
+import io.memguard.os.Forgotten;
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
@@ -21,6 +22,7 @@ import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -52,6 +54,7 @@ public final class SecretStore implements AutoCloseable {
     private final Generations generations;
     private final StoreTotals totals;
     private final ValueWriter writer;
+    private final Runnable closing;
 
     SecretStore(
             StoreDirectory place,
@@ -71,6 +74,19 @@ public final class SecretStore implements AutoCloseable {
         this.writer = new ValueWriter(layout, locks, generations, totals);
         locks.follow(generations);
         guards.storeIsOpen();
+        this.closing = Forgotten.watch(this, closing(place, this.keys, guards, locks));
+    }
+
+    /** Knows only the parts: the store itself may be collected without having been closed. */
+    private static Runnable closing(
+            StoreDirectory place, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
+        return () -> {
+            locks.close();
+            keys.close();
+            guards.close();
+            place.close();
+            keys.loader().close();
+        };
     }
 
     /** Opens the keys anew, by the native route, once the native libraries are back. */
@@ -553,16 +569,14 @@ public final class SecretStore implements AutoCloseable {
         } catch (OutOfMemoryError e) {
             throw new MemGuardException(
                     code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);
+        } finally {
+            Reference.reachabilityFence(task); // Which has the store: nobody may take it for forgotten.
         }
     }
 
     /** Ends the use of the directory and wipes the keys. Idempotent. */
     @Override
     public void close() {
-        locks.close();
-        keys.close();
-        guards.close();
-        place.close();
-        keys.loader().close();
+        closing.run();
     }
 }
