@@ -2,6 +2,7 @@
 # Checks what packaging/build.sh made, as far as no other system is needed for it.
 # usage: check.sh
 set -euo pipefail
+export MEMGUARD_SHARE_CLASSES=no # nothing in the background in a tree that is removed
 cd "$(dirname "$0")/.."
 version=$(sed -n 's|^ *<version>\(.*\)</version>.*|\1|p' pom.xml | head -n 1)
 tree=target/installed

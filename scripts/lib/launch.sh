@@ -39,6 +39,27 @@ run_memguard() { # class data archive, arguments
   exec "$jdk/bin/java" "${options[@]}" "${main[@]}" "$@"
 }
 
+# Has the archive of classes made in the background, once for each Java and place, where the installation is this user's: from
+# then on a command starts some times faster. MEMGUARD_SHARE_CLASSES=no leaves it to bin/share-classes.
+share_classes_soon() { # class data archive, the program that makes it, the command
+  local classes=$1 program=$2 made='' wanted="$module_path $jdk" number
+  # A command that memguard exec becomes would get a child that it does not know.
+  if [ "${MEMGUARD_SHARE_CLASSES:-}" = no ] || [ "${3:-}" = exec ] || [ -L "$classes" ] \
+    || [ ! -O "${classes%/*}" ] || [ ! -w "${classes%/*}" ]; then return 0; fi
+  { read -r made <"$classes.tried"; } 2>/dev/null || true
+  if [ "$made" = "$wanted" ]; then return 0; fi
+  rm -f "$classes.tried"
+  (set -o noclobber && echo "$wanted" >"$classes.tried") 2>/dev/null || return 0 # another command does it
+  ( # It has nothing of the caller's: not its descriptors, one of which may be a passphrase's, nor its terminal.
+    for number in /proc/self/fd/*; do
+      number=${number##*/}
+      if [ "$number" -gt 2 ]; then eval "exec $number>&-"; fi
+    done
+    cd /
+    nice setsid "$program" </dev/null >/dev/null 2>&1 &
+  )
+}
+
 # Keeps the classes of trial runs in the form that the JVM maps at its start (class data sharing). A static archive: a
 # dynamic one leaves out classes as old as picocli's, and with it the signature of a jar is verified at every start. Only
 # the JVM that made it takes it; any other one starts without.

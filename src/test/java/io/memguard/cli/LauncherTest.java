@@ -39,4 +39,42 @@ class LauncherTest {
         assertTrue(arguments("/here/lib").contains(option));
         assertFalse(arguments("/there/lib").contains("SharedArchiveFile"));
     }
+
+    private void soon(String command, String environment) throws Exception {
+        String script = environment + "set -euo pipefail; . scripts/lib/launch.sh; jdk=/jdk; module_path=/here; "
+                + "exec 7<" + temporary + "/passphrase; share_classes_soon " + temporary + "/memguard.jsa " + temporary
+                + "/share-classes " + command;
+        var result = new Cli(Map.of()).runCommand(List.of("bash", "-c", script), new byte[0]);
+        assertEquals(0, result.status(), result.error());
+        assertEquals("", result.error() + result.text());
+    }
+
+    private List<String> made() throws Exception {
+        Path file = temporary.resolve("made");
+        for (int i = 0; i < 300 && !Files.exists(file); i++) {
+            Thread.sleep(100);
+        }
+        return Files.readAllLines(file);
+    }
+
+    @Test
+    void theArchiveIsMadeOnceInTheBackgroundWithoutTheCallersDescriptors() throws Exception {
+        Path program = temporary.resolve("share-classes");
+        Files.writeString(
+                program,
+                "#!/bin/sh\ntest -e /proc/$$/fd/7 && echo 'a descriptor' >>" + temporary + "/made.new\n"
+                        + "echo made >>" + temporary + "/made.new\nmv " + temporary + "/made.new " + temporary
+                        + "/made\n");
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
+        Files.writeString(temporary.resolve("passphrase"), "secret");
+        soon("exec true", "");
+        soon("list", "export MEMGUARD_SHARE_CLASSES=no; ");
+        assertFalse(Files.exists(temporary.resolve("memguard.jsa.tried")), "not before exec, and not against a no");
+        soon("list", "");
+        assertEquals(List.of("made"), made());
+        Files.delete(temporary.resolve("made"));
+        soon("list", "");
+        assertFalse(Files.exists(temporary.resolve("made")), "once for this Java and place");
+        assertEquals("/here /jdk\n", Files.readString(temporary.resolve("memguard.jsa.tried")));
+    }
 }
