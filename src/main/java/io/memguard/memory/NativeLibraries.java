@@ -6,6 +6,7 @@ import io.memguard.ffi.NativeSymbols;
 import io.memguard.ffi.cache.CacheLibrary;
 import io.memguard.ffi.sodium.SodiumLibrary;
 import io.memguard.os.CLibrary;
+import io.memguard.os.UserNamespace;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -136,6 +137,8 @@ public final class NativeLibraries {
                 || message.contains("Operation not permitted")
                 || message.contains("Read-only file system")) {
             hint = "the temporary directory is read-only or mounted noexec: " + otherDirectory();
+        } else if (message.contains("user namespace")) {
+            hint = UserNamespace.REMEDY;
         } else if (message.contains("can exchange files")) {
             hint = "chmod +t that directory, or " + otherDirectory();
         } else if (message.contains("GLIBC_")) {

@@ -1,6 +1,7 @@
 package io.memguard.memory;
 
 import io.memguard.os.Posix;
+import io.memguard.os.UserNamespace;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -113,6 +114,9 @@ final class PackedLibraries implements AutoCloseable {
         int mode = (int) Files.getAttribute(parent, "unix:mode");
         boolean renamesAreOpen = (mode & OTHERS_WRITE) != 0 && (mode & STICKY) == 0;
         int owner = owner(parent);
+        if (!renamesAreOpen && owner != Posix.effectiveUser() && UserNamespace.hides(owner)) {
+            throw new IOException(parent + " " + UserNamespace.hidden());
+        }
         if (renamesAreOpen || (owner != 0 && owner != Posix.effectiveUser())) {
             throw new IOException("others can exchange files in " + parent);
         }

@@ -44,8 +44,20 @@ public record Mount(String type, boolean readOnly) {
             "vmhgfs",
             "yas3fs");
 
+    /** FAT and its like: a store's files can be made, but not be protected, nor put in place without replacing. */
+    private static final Set<String> WITHOUT_OWNERS = Set.of("exfat", "hfs", "msdos", "ntfs", "ntfs3", "umsdos", "vfat");
+
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final int LONGEST = 4 << 20;
+
+    /** The mount that an existing directory is in; nothing where that can't be found out. */
+    public static Optional<Mount> of(Path directory) {
+        try (var open = OpenDirectory.follow(directory)) {
+            return open.mount();
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
 
     /** Nothing where the kernel does not show it to this process. */
     static Optional<Mount> of(int descriptor) throws IOException {
@@ -66,7 +78,7 @@ public record Mount(String type, boolean readOnly) {
         return new String(content, StandardCharsets.ISO_8859_1).lines().toList();
     }
 
-    private static Optional<Mount> parse(String[] fields) {
+    static Optional<Mount> parse(String[] fields) {
         int type = Arrays.asList(fields).indexOf("-") + 1;
         if (type == 0 || fields.length < type + 3) {
             return Optional.empty();
@@ -77,6 +89,11 @@ public record Mount(String type, boolean readOnly) {
 
     private static boolean isReadOnly(String options) {
         return Arrays.asList(options.split(",")).contains("ro");
+    }
+
+    /** Whether it keeps no owners and permissions of files. */
+    public boolean isWithoutOwners() {
+        return WITHOUT_OWNERS.contains(type);
     }
 
     /** Whether a process that writes by another mount, here or on another host, may go unnoticed. FUSE counts as such. */

@@ -7,6 +7,7 @@ import io.memguard.os.Mount;
 import io.memguard.os.OpenDirectory;
 import io.memguard.os.Posix;
 import io.memguard.os.SharedLock;
+import io.memguard.os.UserNamespace;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -144,7 +145,15 @@ final class StoreDirectory implements AutoCloseable {
 
     /** Whether it is on a file system that other hosts or mounts share, where that was chosen; else that is refused. */
     private static boolean requireOneHost(Path name, OpenDirectory folder, StoreAccess access) throws IOException {
-        Optional<Mount> shared = folder.mount().filter(Mount::isShared);
+        Optional<Mount> mount = folder.mount();
+        if (!access.readOnly() && mount.filter(Mount::isWithoutOwners).isPresent()) {
+            throw new MemGuardException(
+                    ErrorCode.SECURITY_ERROR,
+                    name + " is on a file system of the type " + mount.get().type()
+                            + ", which keeps neither owners nor permissions nor hard links; put the store on ext4, XFS, Btrfs"
+                            + " or tmpfs, or open a copy of it for reading only");
+        }
+        Optional<Mount> shared = mount.filter(Mount::isShared);
         if (shared.isPresent() && !access.readOnly() && !access.sharedFileSystem()) {
             throw new MemGuardException(
                     ErrorCode.SECURITY_ERROR,
@@ -194,6 +203,9 @@ final class StoreDirectory implements AutoCloseable {
                 for (Path above = path.getParent(); above != null; above = above.getParent()) {
                     var status = Posix.status(above);
                     if (status.user() != 0 && status.user() != self) {
+                        if (UserNamespace.hides(status.user())) {
+                            throw unsafe(above, UserNamespace.hidden(), UserNamespace.REMEDY);
+                        }
                         throw unsafe(
                                 above,
                                 "belongs to somebody else (uid " + status.user()

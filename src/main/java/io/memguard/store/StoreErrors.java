@@ -2,6 +2,7 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.os.FileSystemNeeds;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -24,6 +25,6 @@ final class StoreErrors {
         if (reason.contains("No space left")) {
             return reason + "; free some space and try again";
         }
-        return reason.replaceAll("\\R", " ");
+        return reason.replaceAll("\\R", " ") + FileSystemNeeds.hint(e);
     }
 }

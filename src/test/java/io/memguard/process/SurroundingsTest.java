@@ -1,11 +1,13 @@
 package io.memguard.process;
 
 import static org.junit.jupiter.api.Assertions.*;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import io.memguard.keys.SecretSources;
 import io.memguard.keys.software.SoftwareKeys;
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -80,6 +82,51 @@ class SurroundingsTest {
                 child.expect("works");
                 assertEquals(0, child.exitCode());
             }
+        }
+    }
+
+    /** There all other owners are shown as nobody's, that of the root directory as well. */
+    @Test
+    void aUserNamespaceOfOneUserIsNamedAndNoOtherDirectoryAdvised() throws Exception {
+        var before = new ArrayList<String>();
+        String classPath = ChildJvm.classPath();
+        if (Posix.effectiveUser() == 0) {
+            before.addAll(OtherUser.command(1234));
+            classPath = OtherUser.classPath(open);
+        }
+        before.addAll(List.of("unshare", "--user", "--map-user=1234", "--map-group=1234", "env"));
+        Path store = Files.createDirectory(open.resolve("store"));
+        if (Posix.effectiveUser() == 0) {
+            Files.setAttribute(store, "unix:uid", 1234);
+        }
+        before.add("JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=/tmp");
+        String library = said(classPath, Work.class, before, store);
+        assumeFalse(library.contains("unshare failed"), "no user namespaces here: " + library);
+        before.set(before.size() - 1, "JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=" + store);
+        String directory = said(classPath, Work.class, before, store);
+        for (String said : List.of(library, directory)) {
+            assertTrue(said.contains("in a user namespace that does not map root"), said);
+            assertTrue(said.contains("; map root as well"), said);
+            assertFalse(said.contains("choose another --dir") || said.contains("chmod"), said);
+        }
+    }
+
+    /** As FAT and some FUSE file systems answer. */
+    @Test
+    void aFileSystemWithoutHardLinksIsNamed() throws Exception {
+        Path store = Files.createDirectory(open.resolve("store"));
+        var before = List.of("env", "LD_PRELOAD=" + Preload.built("forbid"), "FORBID=86,265"); // link, linkat
+        String said = said(ChildJvm.classPath(), Work.class, before, store);
+        assertTrue(said.contains("Operation not permitted"), said);
+        assertTrue(said.contains("; either the file system of the type "), said);
+        assertTrue(said.contains("hard links"), said);
+    }
+
+    private static String said(String classPath, Class<?> main, List<String> before, Path store) throws Exception {
+        try (var child = ChildJvm.start(classPath, main, before, List.of(store.toString()))) {
+            String said = child.rest();
+            assertNotEquals(0, child.exitCode());
+            return said;
         }
     }
 

@@ -14,6 +14,7 @@ import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
+import io.memguard.os.FileSystemNeeds;
 import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -136,7 +137,8 @@ public final class SoftwareKeys implements KeyProvider {
         } catch (IOException e) {
             throw new MemGuardException(
                     ErrorCode.STORE_FAILED,
-                    "the keystore container " + file + " could not be written: " + e.getMessage(),
+                    "the keystore container " + file + " could not be written: " + e.getMessage()
+                            + FileSystemNeeds.hint(e),
                     e);
         }
     }
