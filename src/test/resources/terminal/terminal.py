@@ -5,6 +5,7 @@ one line for each scenario: ok or FAILED, its name, what was wrong."""
 import os, pty, select, signal, sys, termios, time
 
 TIMEOUT = float(os.environ.get('TERMINAL_TIMEOUT', '60'))
+SCENARIO = 2 * TIMEOUT # Whatever it waits for.
 
 
 class Job:
@@ -14,11 +15,19 @@ class Job:
         orders, self.orders = os.pipe()
         self.middle, self.fd = pty.fork()
         if self.middle == 0:
-            os.close(report), os.close(self.orders)
-            shell(command, environment or {}, self.reports_in, orders)
+            try:
+                os.close(report), os.close(self.orders)
+                shell(command, environment or {}, self.reports_in, orders)
+            finally:
+                os._exit(97) # Never on as a second runner of scenarios.
         os.close(self.reports_in), os.close(orders)
         self.reports = report
-        self.pid = int(self.report())
+        os.set_blocking(self.fd, False)
+        try:
+            self.pid = int(self.report())
+        except Exception:
+            os.kill(self.middle, signal.SIGKILL)
+            raise
         self.before = self.settings()
         os.write(self.orders, b'g')
 
@@ -27,7 +36,9 @@ class Job:
         while not line.endswith(b'\n'):
             if not select.select([self.reports], [], [], TIMEOUT)[0]:
                 raise AssertionError('it neither ends nor stops; seen: %r' % self.seen)
-            line += os.read(self.reports, 1)
+            byte = os.read(self.reports, 1)
+            assert byte, 'its shell is gone; seen: %r' % self.seen
+            line += byte
         return line.decode()
 
     def settings(self):
@@ -56,9 +67,14 @@ class Job:
                 'it ended without %r; seen: %r' % (text, self.seen)
 
     def type(self, data):
+        end = time.time() + TIMEOUT
         while data:
-            select.select([], [self.fd], [], TIMEOUT)
-            data = data[os.write(self.fd, data[:1000]):]
+            assert time.time() < end, 'it does not take what is typed; seen: %r' % self.seen
+            select.select([], [self.fd], [], 1)
+            try:
+                data = data[os.write(self.fd, data[:1000]):]
+            except BlockingIOError:
+                pass
 
     def quiet(self):
         end = time.time() + TIMEOUT
@@ -98,10 +114,11 @@ class Job:
         return int(line.split()[1])
 
     def close(self):
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        for pid in (self.pid, self.middle):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         for fd in (self.fd, self.reports, self.orders):
             try:
                 os.close(fd)
@@ -112,6 +129,9 @@ class Job:
 
 def shell(command, environment, reports, orders):
     """The middle process: starts the job, and reports what becomes of it."""
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, []) # A JVM blocks SIGQUIT, also for what it starts.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     own = os.getpgrp()
@@ -121,7 +141,7 @@ def shell(command, environment, reports, orders):
         os.close(reports), os.close(orders), os.close(go)
         os.read(ready, 1)
         os.close(ready)
-        for name in ('SIGTTOU', 'SIGTTIN', 'SIGTSTP', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGPIPE'):
+        for name in ('SIGTTOU', 'SIGTTIN', 'SIGTSTP', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGPIPE', 'SIGTERM', 'SIGCONT'):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         if environment.get('NOHUP'):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -148,20 +168,27 @@ def shell(command, environment, reports, orders):
             os._exit(0)
 
 
+def late(*_):
+    raise AssertionError('it takes longer than %d s' % SCENARIO)
+
+
 def run(scenarios):
+    signal.signal(signal.SIGALRM, late)
     only = os.environ.get('TERMINAL_ONLY', '')
     for name, scenario in scenarios:
         if only and only not in name:
             continue
         jobs = []
         started = time.time()
+        signal.alarm(int(SCENARIO))
         try:
             scenario(lambda command, environment=None: jobs.append(Job(command, environment)) or jobs[-1])
             print('ok', name, flush=True)
         except Exception as failure:
             print('FAILED', name, '-', failure or repr(failure), flush=True)
         finally:
+            signal.alarm(0)
             if os.environ.get('TERMINAL_TIMES'):
-                print('%.1f s' % (time.time() - started), file=sys.stderr)
+                print('%.1f s %s' % (time.time() - started, name), file=sys.stderr)
             for job in jobs:
                 job.close()

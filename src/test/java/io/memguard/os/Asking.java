@@ -2,6 +2,7 @@ package io.memguard.os;
 
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HexFormat;
@@ -10,12 +11,14 @@ import java.util.HexFormat;
 final class Asking {
     private Asking() {}
 
-    public static void main(String[] arguments) throws InterruptedException {
+    public static void main(String[] arguments) throws InterruptedException, IOException {
         try (var quiet = Terminal.keepQuiet()) {
             print(arguments[0].equals("lines") ? Terminal.readLines("ask: ") : Terminal.readSecret("ask: "));
             if (arguments[0].equals("two")) {
                 System.out.println("between");
-                Thread.sleep(1500);
+                while (System.in.available() < "early-typed\n".length()) {
+                    Thread.sleep(10);
+                }
                 print(Terminal.readSecret("ask: "));
             }
         } catch (MemGuardException e) {

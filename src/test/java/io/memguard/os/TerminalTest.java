@@ -4,14 +4,14 @@ import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.process.ChildJvm;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /** Prompts in pseudo-terminals, with job control: src/test/resources/terminal has what is tried. */
 class TerminalTest {
@@ -19,9 +19,19 @@ class TerminalTest {
     public static Stream<DynamicTest> scenarios(String script, List<String> command) throws Exception {
         var all = new ArrayList<>(List.of("python3", resource(script).toString()));
         all.addAll(command);
-        Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), said);
+        Path result = Files.createTempFile("memguard-terminal", ".txt");
+        Process process = new ProcessBuilder(all)
+                .redirectErrorStream(true)
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(result.toFile())
+                .start();
+        boolean ended = process.waitFor(10, TimeUnit.MINUTES); // Each scenario has a deadline of its own.
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly().waitFor();
+        String said = Files.readString(result);
+        Files.delete(result);
+        assertTrue(ended, "the scenarios do not end: " + said);
+        assertEquals(0, process.exitValue(), said);
         var lines = said.lines().toList();
         assertFalse(lines.isEmpty());
         return lines.stream()
@@ -34,11 +44,6 @@ class TerminalTest {
     }
 
     @TestFactory
-    @EnabledIfSystemProperty(
-            named = "terminal.scenarios",
-            matches = "true",
-            disabledReason =
-                    "hangs under a build without a terminal; mvn test -Dtest=TerminalTest -Dterminal.scenarios=true")
     Stream<DynamicTest> aPromptTakesWhatWasEnteredAndLeavesTheTerminalAsItWas() throws Exception {
         return scenarios(
                 "prompts.py",
