@@ -156,8 +156,10 @@ public final class MemGuard implements AutoCloseable {
 
         /**
          * How long a borrow waits at most for locked memory while others have all of it, before it fails with
-         * {@link ErrorCode#SECURITY_ERROR}, which names the limit; a second unless said otherwise, zero for not at all.
-         * Like the memory it counts for the whole process. {@link SecretBuffer}s, which live longer, never wait.
+         * {@link ErrorCode#SECURITY_ERROR}, which names the limit; zero for not at all. Unless said otherwise a second
+         * during which no borrow that waits gets any, and 30 seconds at most: a rush is waited for, a callback that waits
+         * for what it holds itself is not. Like the memory it counts for the whole process. {@link SecretBuffer}s, which
+         * live longer, never wait.
          */
         public Builder lockedMemoryWait(Duration longest) {
             if (longest == null || longest.isNegative() || longest.compareTo(LONGEST_WAIT) > 0) {

@@ -13,6 +13,9 @@ public final class LockedMemory {
     /** Longer than any callback should keep a secret. */
     public static final Duration DEFAULT_WAIT = Duration.ofSeconds(1);
 
+    /** For as long as other borrows that wait get theirs. */
+    private static final Duration DEFAULT_WAIT_IN_A_QUEUE = Duration.ofSeconds(30);
+
     private static final int NOT_PERMITTED = 1; // EPERM
     private static final int AGAIN = 11; // EAGAIN
     private static final int NO_MEMORY = 12; // ENOMEM
@@ -23,6 +26,7 @@ public final class LockedMemory {
 
     private static volatile boolean required = true;
     private static volatile long patience = DEFAULT_WAIT.toNanos();
+    private static volatile long longestWait = DEFAULT_WAIT_IN_A_QUEUE.toNanos();
 
     private LockedMemory() {}
 
@@ -35,12 +39,18 @@ public final class LockedMemory {
 
     /** How long whoever needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
     public static void waitAtMost(Duration wait) {
+        longestWait = wait.toNanos();
         patience = wait.toNanos();
     }
 
-    /** In nanoseconds. */
+    /** How long to wait while nobody that waits gets memory; in nanoseconds. */
     static long patience() {
         return patience;
+    }
+
+    /** How long to wait in any case, in nanoseconds. */
+    static long longestWait() {
+        return longestWait;
     }
 
     static boolean isRequired() {

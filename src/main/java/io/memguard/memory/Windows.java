@@ -39,6 +39,7 @@ public final class Windows {
     /** Wipes a window and takes it back. */
     static void release(long window) {
         NativeStatus.check(mg_window_release(window));
+        WindowWait.letOthersGo();
     }
 
     /** Lends an open window read-only and releases it. The arena ends before the window is wiped and used again. */

@@ -72,6 +72,10 @@ public abstract class Given {
         byte[] decrypt(byte[] record);
     }
 
+    protected static boolean matches(MemorySegment password) {
+        return password.byteSize() > 0;
+    }
+
     protected static boolean connect(MemorySegment password) {
         return password.byteSize() == 7;
     }

@@ -9,6 +9,7 @@ import io.memguard.MemoryPolicy;
 import io.memguard.MemoryUsage;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
+import io.memguard.os.HelperThread;
 import io.memguard.os.Posix;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -22,6 +23,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -134,6 +137,20 @@ class LimitsTest {
         assertTrue(said.contains("nothing leaked"), said);
     }
 
+    /** As README said once: a callback that waits for the network. Ten windows, twenty times as many threads. */
+    @Test
+    void manyMoreThreadsThanWindowsAllGetTheirTurnWithin64KiB() throws Exception {
+        String said = run(64, "rush");
+        assertTrue(said.contains("0 of 600 borrows failed"), said);
+        assertTrue(said.contains("nothing leaked"), said);
+    }
+
+    @Test
+    void soManyBorrowsAtOnceAsIsWrittenAreServed() throws Exception {
+        String said = run(64, "served");
+        assertTrue(said.contains("served at once: 14 of 4096 bytes"), said); // README says so.
+    }
+
     @Test
     void aThousandBorrowsAtOnceWorkWithin8MiB() throws Exception {
         assertTrue(run(8192, "thousand").contains("a thousand borrows work"));
@@ -221,6 +238,27 @@ class LimitsTest {
                     check(guard.memoryUsage().windowsInUse() == 0);
                     System.out.println("nothing leaked");
                 }
+                case "rush" -> {
+                    var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);
+                    try (var value = Secrets.random(32, 1)) {
+                        guard.store("a", value);
+                    }
+                    rush(guard);
+                    check(guard.memoryUsage().windowsInUse() == 0);
+                    System.out.println("nothing leaked");
+                }
+                case "served" -> {
+                    var guard = MemGuard.at(directory)
+                            .keys(new FixedKeys(1))
+                            .lockedMemoryWait(Duration.ZERO)
+                            .open();
+                    for (int size : new int[] {32, 4096, 5000}) {
+                        try (var value = Secrets.random(size, 1)) {
+                            guard.store("a" + size, value);
+                        }
+                        System.out.println("served at once: " + served(guard, "a" + size) + " of " + size + " bytes");
+                    }
+                }
                 case "thousand" -> {
                     var guard = open(directory, MemoryPolicy.REQUIRE_LOCKED);
                     try (var value = Secrets.random(32, 1)) {
@@ -240,6 +278,37 @@ class LimitsTest {
                     small(open(directory, MemoryPolicy.BEST_EFFORT));
                 }
                 default -> throw new IllegalArgumentException(arguments[0]);
+            }
+        }
+
+        private static void rush(MemGuard guard) {
+            var failed = new AtomicInteger();
+            var threads = new ArrayList<Thread>();
+            for (int i = 0; i < 200; i++) {
+                threads.add(Thread.ofVirtual().start(() -> {
+                    for (int round = 0; round < 3; round++) {
+                        try {
+                            guard.<@Nullable Void, RuntimeException>read("a", s -> {
+                                LockSupport.parkNanos(100_000_000); // connect(s)
+                                return null;
+                            });
+                        } catch (MemGuardException e) {
+                            failed.incrementAndGet();
+                        }
+                    }
+                }));
+            }
+            for (var thread : threads) {
+                HelperThread.join(thread);
+            }
+            System.out.println(failed + " of 600 borrows failed");
+        }
+
+        private static int served(MemGuard guard, String name) {
+            try {
+                return guard.<Integer, RuntimeException>read(name, s -> served(guard, name)) + 1;
+            } catch (MemGuardException e) {
+                return 0;
             }
         }
 
