@@ -45,7 +45,8 @@ public record Mount(String type, boolean readOnly) {
             "yas3fs");
 
     /** FAT and its like: a store's files can be made, but not be protected, nor put in place without replacing. */
-    private static final Set<String> WITHOUT_OWNERS = Set.of("exfat", "hfs", "msdos", "ntfs", "ntfs3", "umsdos", "vfat");
+    private static final Set<String> WITHOUT_OWNERS =
+            Set.of("exfat", "hfs", "msdos", "ntfs", "ntfs3", "umsdos", "vfat");
 
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final int LONGEST = 4 << 20;
