@@ -78,8 +78,7 @@ public final class SecretStore implements AutoCloseable {
     }
 
     /** Knows only the parts: the store itself may be collected without having been closed. */
-    private static Runnable closing(
-            StoreDirectory place, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
+    private static Runnable closing(StoreDirectory place, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
         return () -> {
             locks.close();
             keys.close();
@@ -567,8 +566,7 @@ public final class SecretStore implements AutoCloseable {
         } catch (InternalError e) {
             throw cut(e);
         } catch (OutOfMemoryError e) {
-            throw new MemGuardException(
-                    code, what + ": its file is larger than the heap has room for; raise -Xmx, or look at the file", e);
+            throw StoreErrors.failed(code, what, e);
         } finally {
             Reference.reachabilityFence(task); // Which has the store: nobody may take it for forgotten.
         }

@@ -15,6 +15,26 @@ final class StoreErrors {
         return new MemGuardException(code, what + ": " + reason(e), e);
     }
 
+    /** Java has one error for all kinds of memory, and for threads; its text says which. */
+    static MemGuardException failed(ErrorCode code, String what, OutOfMemoryError e) {
+        String text = String.valueOf(e.getMessage());
+        String reason;
+        if (text.contains("native thread")) {
+            reason =
+                    "no thread can be started; raise the limit of processes (ulimit -u, TasksMax= of the unit, the pids limit of"
+                            + " the container), or free memory";
+        } else if (text.contains("direct buffer")) {
+            reason = "direct memory is used up; raise -XX:MaxDirectMemorySize";
+        } else if (text.contains("Metaspace") || text.contains("class space")) {
+            reason = "memory for classes is used up; raise -XX:MaxMetaspaceSize";
+        } else if (text.contains("heap") || text.contains("array size") || text.contains("GC overhead")) {
+            reason = "the heap is full; raise -Xmx, or free some of it";
+        } else {
+            reason = "memory is used up (" + text.lines().findFirst().orElse("") + "); free some";
+        }
+        return new MemGuardException(code, what + ": " + reason, e);
+    }
+
     private static String reason(IOException e) {
         if (e instanceof AccessDeniedException denied) {
             return "no permission for " + denied.getFile() + "; run as the owner of the store";
