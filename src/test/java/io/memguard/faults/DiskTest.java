@@ -6,11 +6,15 @@ import io.memguard.ErrorCode;
 import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
+import io.memguard.OpenMode;
 import io.memguard.Secrets;
 import io.memguard.os.Posix;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -57,6 +61,64 @@ class DiskTest {
 
     private static boolean has(MemGuard guard, String name, int size) {
         return guard.<Boolean, RuntimeException>read(name, s -> s.byteSize() == size && Secrets.matches(s, size));
+    }
+
+    /** With no page left, one, two, until it can be made: what failed is made by the same command once there is space. */
+    @Test
+    void onADiskThatIsFullAtAnyPointAStoreIsEitherMadeOrNot() throws Exception {
+        if (mount(16384, "making a store on a full disk")) {
+            Path filler = work.resolve("filler");
+            Path store = work.resolve("store");
+            int refused = 0;
+            boolean made = false;
+            for (int pages = 0; !made; pages += pages < 16 ? 1 : 8) {
+                assertTrue(pages < 900, "it is never made");
+                Files.createDirectory(
+                        store, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                fill(filler);
+                try (var file = FileChannel.open(filler, StandardOpenOption.WRITE)) {
+                    file.truncate(Math.max(0, file.size() - pages * 4096L));
+                }
+                made = isMade(store);
+                refused += made ? 0 : 1;
+                Files.delete(filler);
+                if (!made) {
+                    assertTrue(isMade(store), "refused with " + pages + " pages left, and not made with space either");
+                }
+                try (var guard = MemGuard.at(store)
+                        .keys(new FixedKeys(1))
+                        .mode(OpenMode.EXISTING)
+                        .open()) {
+                    put(guard, "a", 100);
+                    assertTrue(has(guard, "a", 100));
+                }
+                remove(store);
+                System.gc(); // Counters keep their pages until they are collected.
+            }
+            assertTrue(refused > 3, "only refused " + refused + " times");
+        }
+    }
+
+    private static boolean isMade(Path store) {
+        try {
+            MemGuard.at(store)
+                    .keys(new FixedKeys(1))
+                    .mode(OpenMode.CREATE)
+                    .open()
+                    .close();
+            return true;
+        } catch (MemGuardException e) {
+            assertTrue(e.getMessage().contains("No space left on device; free some space"), e.getMessage());
+            return false;
+        }
+    }
+
+    private static void remove(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     @Test
