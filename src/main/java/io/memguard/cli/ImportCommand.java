@@ -72,14 +72,14 @@ final class ImportCommand implements Runnable {
         private boolean force;
 
         private SecretBuffer password() {
-            return SecretInput.of(
-                            passwordFile,
-                            passwordDescriptor,
-                            passwordCredential,
-                            "--password",
-                            "MEMGUARD_IMPORT_PASSWORD_FILE")
-                    .source()
-                    .orElseGet(() -> SecretSources.terminal("password of the file: "))
+            var input = SecretInput.of(
+                    passwordFile,
+                    passwordDescriptor,
+                    passwordCredential,
+                    "--password",
+                    "MEMGUARD_IMPORT_PASSWORD_FILE");
+            return input.source()
+                    .orElseGet(() -> input.asked("password of the file", SecretSources::terminal))
                     .read();
         }
     }

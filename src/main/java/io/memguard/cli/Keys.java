@@ -9,7 +9,6 @@ import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.util.List;
-import java.util.function.Function;
 
 /** Makes a provider out of what {@code --keys} says. */
 final class Keys {
@@ -50,7 +49,7 @@ final class Keys {
             String[] parts = text.substring(SUN.length()).split("#", 2);
             String label = parts.length == 2 ? parts[1] : Pkcs11Keys.DEFAULT_LABEL;
             return Pkcs11Keys.configuration(
-                    UserFile.path(parts[0]), label, pin.source().orElseGet(Keys::terminalPin));
+                    UserFile.path(parts[0]), label, pin.source().orElseGet(this::terminalPin));
         }
         return KeyProviders.byType(text);
     }
@@ -61,22 +60,18 @@ final class Keys {
 
     /** The PIN of the token that a URI names. */
     SecretSource pin(String uri) {
-        return pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(uri))).orElseGet(Keys::terminalPin);
+        return pin.source().or(() -> Pkcs11Keys.pinSource(Pkcs11Uri.parse(uri))).orElseGet(this::terminalPin);
     }
 
     private SecretSource passphrase() {
         return passphrase
                 .source()
                 .orElseGet(() -> mayBeNew
-                        ? asked("new passphrase: ", SecretSources::terminalTwice)
-                        : asked("passphrase: ", SecretSources::terminal));
+                        ? passphrase.asked("new passphrase", SecretSources::terminalTwice)
+                        : passphrase.asked("passphrase", SecretSources::terminal));
     }
 
-    private static SecretSource terminalPin() {
-        return asked("PIN: ", SecretSources::terminal);
-    }
-
-    private static SecretSource asked(String prompt, Function<String, SecretSource> source) {
-        return AskedOnce.source(prompt, () -> source.apply(prompt));
+    private SecretSource terminalPin() {
+        return pin.asked("PIN", SecretSources::terminal);
     }
 }

@@ -5,12 +5,14 @@ import io.memguard.MemGuardException;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.SecretSources;
 import io.memguard.os.InheritedDescriptor;
+import io.memguard.os.Terminal;
 import io.memguard.os.UserFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +20,9 @@ import org.jspecify.annotations.Nullable;
 record SecretInput(
         @Nullable Path file,
         @Nullable Integer descriptor,
-        @Nullable String credential) {
+        @Nullable String credential,
+        String options,
+        String variable) {
 
     /**
      * @param options how they begin, for messages
@@ -37,7 +41,24 @@ record SecretInput(
         }
         String named = System.getenv(variable);
         boolean byVariable = given == 0 && named != null && !named.isEmpty();
-        return new SecretInput(byVariable ? UserFile.path(named) : file, descriptor, credential);
+        return new SecretInput(byVariable ? UserFile.path(named) : file, descriptor, credential, options, variable);
+    }
+
+    /** Asks for it, where there is a terminal; else says which options give it. */
+    SecretSource asked(String what, Function<String, SecretSource> source) {
+        String prompt = what + ": ";
+        return AskedOnce.source(prompt, () -> {
+            var terminal = source.apply(prompt);
+            return () -> {
+                if (!Terminal.isThere()) {
+                    throw new MemGuardException(
+                            ErrorCode.INVALID_ARGUMENTS,
+                            "there is no terminal to ask for the " + what + "; give " + options + "-file FILE, or "
+                                    + variable + "=FILE");
+                }
+                return terminal.read();
+            };
+        });
     }
 
     /** @throws UsageException where this process was given no descriptor of that number */

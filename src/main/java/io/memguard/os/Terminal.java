@@ -5,6 +5,8 @@ import static io.memguard.ffi.linux.LinuxLibrary.isatty;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import java.io.IOException;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +47,16 @@ public final class Terminal {
             holders++;
         }
         return Terminal::release;
+    }
+
+    /** Whether this process has a terminal that it could ask. */
+    public static boolean isThere() {
+        try {
+            Posix.closeQuietly(Posix.openExisting(Path.of("/dev/tty")));
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /**

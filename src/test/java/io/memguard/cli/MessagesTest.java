@@ -63,6 +63,22 @@ class MessagesTest {
     }
 
     @Test
+    void withoutATerminalTheOptionsForJustThatSecretAreNamed() throws Exception {
+        var store = NewStore.in(temporary);
+        for (String command : List.of("rekey --to software", "rekey --to software:other")) {
+            var result = store.shell("setsid --wait \"${memguard[@]}\" " + command + " </dev/null");
+            assertClear(result, command);
+            assertEquals(19, result.status(), result.error());
+            assertTrue(
+                    result.error()
+                            .contains(
+                                    "there is no terminal to ask for the new passphrase; give --new-passphrase-file FILE,"
+                                            + " or MEMGUARD_NEW_PASSPHRASE_FILE=FILE"),
+                    result.error());
+        }
+    }
+
+    @Test
     void anEmptyValueIsStoredOnlyWhereItIsMeant() throws Exception {
         var store = NewStore.in(temporary);
         store.done("good".getBytes(StandardCharsets.UTF_8), "store", "db/password");

@@ -71,7 +71,7 @@ class DiskTest {
             Path store = work.resolve("store");
             int refused = 0;
             boolean made = false;
-            for (int pages = 0; !made; pages += pages < 16 ? 1 : 8) {
+            for (int pages = 0; !made; pages += pages < 12 ? 1 : 24) {
                 assertTrue(pages < 900, "it is never made");
                 Files.createDirectory(
                         store, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
