@@ -7,11 +7,12 @@
 [ -e /proc/self/fd/2 ] || exec 2>/dev/null
 
 # What java gets in front of the arguments. Nothing of the JVM on standard output, no file in /tmp that others can read,
-# no agent that attaches, no core; the limit of open files as it is, for the command of memguard exec. The native libraries lie beside the jars, so that none is unpacked.
+# no agent that attaches, no core, no crash file (which shows what registers point to); the limit of open files as it is, for
+# the command of memguard exec. The native libraries are beside the jars, so that none is unpacked.
 java_options() { # module path, folder of the native libraries
   module_path=$1
   options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
-    -XX:-CreateCoredumpOnCrash -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
+    -XX:-CreateCoredumpOnCrash -XX:ErrorFile=/dev/null -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
     --enable-native-access=io.memguard --add-modules info.picocli,org.snakeyaml.engine -p "$1")
   if [ -z "${MEMGUARD_NATIVE_DIRECTORY:-}" ]; then options+=("-Dmemguard.native.directory=$2"); fi
   main=(-m io.memguard/io.memguard.cli.Main)
