@@ -2,6 +2,7 @@ package io.memguard.cli;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.Secrets;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -83,9 +84,7 @@ class CliTest {
             all[i] = (byte) i;
         }
         byte[] large = new byte[5_000_000];
-        long seed = Long.getLong("seed", System.nanoTime());
-        System.out.println("seed: " + seed);
-        new Random(seed).nextBytes(large);
+        new Random(Secrets.seed()).nextBytes(large);
         for (byte[] value : List.of(all, NOTHING, "line\n".getBytes(StandardCharsets.UTF_8), large)) {
             assertStatus(0, cli.run(value, "store", "name", "--allow-empty"));
             var result = run("retrieve", "name");

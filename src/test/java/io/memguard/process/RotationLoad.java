@@ -55,7 +55,7 @@ final class RotationLoad {
 
     /** Reads, cold, and overwrites secrets with the value that they have, until a line comes. */
     private static void use(MemGuard guard, int secrets) throws Exception {
-        var random = new SplittableRandom();
+        var random = new SplittableRandom(secrets);
         long uses = 0;
         System.out.println("open");
         for (; System.in.available() == 0; uses++) {
