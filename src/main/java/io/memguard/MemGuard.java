@@ -463,12 +463,9 @@ public final class MemGuard implements AutoCloseable {
         if (before != null && before.isMemoryOnly() && secret.isAlive()) { // stored just now
             return found;
         }
-        Scratch plaintext = hydrate(secret, checked, before);
-        if (plaintext == null) {
-            return Optional.empty();
+        try (var plaintext = Scratch.empty()) {
+            return hydrate(secret, checked, before, plaintext) ? found : Optional.empty();
         }
-        plaintext.close();
-        return found;
     }
 
     /**
@@ -505,22 +502,25 @@ public final class MemGuard implements AutoCloseable {
         var event = new DirectAccessEvent();
         event.begin();
         boolean ready = isReady();
-        Optional<byte[]> bytes = store.read(checked).map(MemGuard::onHeap);
+        Optional<byte[]> bytes = onHeap(checked);
         if (ready && bytes.isPresent()) {
             Secret secret = handle(name, checked);
             Secret.Cached before = secret.cached();
-            Scratch plaintext = before == null || !before.isMemoryOnly() ? hydrate(secret, checked, before) : null;
-            if (plaintext != null) {
-                plaintext.close();
+            if (before == null || !before.isMemoryOnly()) {
+                try (var plaintext = Scratch.empty()) {
+                    hydrate(secret, checked, before, plaintext);
+                }
             }
         }
         event.commit();
         return bytes;
     }
 
-    private static byte[] onHeap(SecretStore.Loaded loaded) {
-        try (loaded) {
-            return loaded.plaintext().<byte[], RuntimeException>read(value -> value.toArray(ValueLayout.JAVA_BYTE));
+    private Optional<byte[]> onHeap(SecretName name) {
+        try (var plaintext = Scratch.empty()) {
+            return store.read(name, plaintext)
+                    .map(moment ->
+                            plaintext.<byte[], RuntimeException>read(value -> value.toArray(ValueLayout.JAVA_BYTE)));
         }
     }
 
@@ -805,8 +805,8 @@ public final class MemGuard implements AutoCloseable {
         if (current != secret) {
             return current.read(use);
         }
-        try (var plaintext = hydrate(secret, SecretName.of(secret.name()), outdated)) {
-            if (plaintext == null) {
+        try (var plaintext = Scratch.empty()) {
+            if (!hydrate(secret, SecretName.of(secret.name()), outdated, plaintext)) {
                 throw gone();
             }
             return plaintext.read(use);
@@ -814,39 +814,37 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
-     * The value from disk, which is in the cache now unless another one was put there since; the caller closes it. Null where
-     * there is none.
+     * Reads the value from disk, which is in the cache then unless another one was put there since; false where there is none.
      *
      * @param before what it takes the place of
+     * @param plaintext gets it; the caller closes it
      */
-    private @Nullable Scratch hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before) {
+    private boolean hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before, Scratch plaintext) {
         var event = new HydrateEvent();
         event.begin();
         int now = tick;
-        var loaded = store.read(name);
-        if (loaded.isEmpty()) {
+        Optional<Moment> moment = store.read(name, plaintext);
+        if (moment.isEmpty()) {
             secret.replace(before, null);
             forget(secret, null);
             event.commit();
-            return null;
+            return false;
         }
-        Scratch plaintext = loaded.get().plaintext();
+        // The generation was read before the file, under the secret's lock.
+        Secret.Cached sealed = plaintext.read(segment -> seal(cache(), segment, moment.get(), now));
         try {
-            // The generation was read before the file, under the secret's lock.
-            Secret.Cached sealed = plaintext.read(
-                    segment -> seal(cache(), segment, loaded.get().moment(), now));
             // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
             secrets.compute(secret.name(), (key, known) -> {
                 Secret holder = known == null ? secret : known;
                 holder.replace(holder == secret ? before : null, sealed);
                 return holder;
             });
-            event.commit();
         } catch (Throwable failure) {
-            plaintext.close();
+            Secret.giveUp(sealed);
             throw failure;
         }
-        return plaintext;
+        event.commit();
+        return true;
     }
 
     /** @param now the tick before it became, or was known to be, the current value */
@@ -892,11 +890,16 @@ public final class MemGuard implements AutoCloseable {
 
     /** A value and its place in the table in one step: none is lost to whoever removes the secret at that moment. */
     private void put(String name, SecretName checked, Secret.Cached value) {
-        secrets.compute(name, (key, known) -> {
-            Secret secret = known == null ? new Secret(this, key, checked.stripe()) : known;
-            secret.become(value);
-            return secret;
-        });
+        try {
+            secrets.compute(name, (key, known) -> {
+                Secret secret = known == null ? new Secret(this, key, checked.stripe()) : known;
+                secret.become(value);
+                return secret;
+            });
+        } catch (Throwable failure) { // Without its place it would stay in the cache for good.
+            Secret.giveUp(value);
+            throw failure;
+        }
     }
 
     /** Keeps a memory-only value that was acknowledged while the deletion waited for its lock. */

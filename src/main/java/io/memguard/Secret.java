@@ -199,7 +199,7 @@ public final class Secret {
         giveUp(replaced ? before : next);
     }
 
-    private static void giveUp(@Nullable Cached value) {
+    static void giveUp(@Nullable Cached value) {
         if (value != null) {
             value.cache().remove(value.handle());
         }

@@ -10,26 +10,43 @@ import org.jspecify.annotations.Nullable;
  * it closes it, which wipes it. Not thread-safe.
  */
 public final class Scratch implements AutoCloseable {
-    private final long window;
-    private final @Nullable GuardedMemory pages;
-    private long length;
-    private boolean closed;
+    private static final long NONE = -1;
 
-    private Scratch(long window, @Nullable GuardedMemory pages, long length) {
-        this.window = window;
-        this.pages = pages;
-        this.length = length;
+    private long window = NONE;
+    private @Nullable GuardedMemory pages;
+    private long length;
+
+    private Scratch() {}
+
+    /**
+     * One without memory: so that there is what closes it before there is anything to lose. What throws between taking memory
+     * and returning it to a caller, for want of heap, would lose it for good.
+     */
+    public static Scratch empty() {
+        return new Scratch();
+    }
+
+    /** One with memory, see {@link #fill}. */
+    public static Scratch take(long length) {
+        var scratch = empty();
+        scratch.fill(length);
+        return scratch;
     }
 
     /**
-     * Takes {@code length} zeros. Where all locked memory is lent it waits as long as {@link LockedMemory#waitAtMost} says.
+     * Takes {@code size} zeros, in place of what it had. Where all locked memory is lent it waits as long as {@link
+     * LockedMemory#waitAtMost} says.
      *
      * @throws io.memguard.MemGuardException SECURITY_ERROR, which names the limit
      */
-    public static Scratch take(long length) {
-        return NativeLibraries.isLoaded()
-                ? new Scratch(Windows.acquire(length), null, length)
-                : new Scratch(0, GuardedMemory.allocate(length), length);
+    public void fill(long size) {
+        close();
+        if (NativeLibraries.isLoaded()) {
+            window = Windows.acquire(size);
+        } else {
+            pages = GuardedMemory.allocate(size);
+        }
+        length = size;
     }
 
     /** Lends {@code length} zeros, writable; wiped when the callback ends. */
@@ -41,8 +58,9 @@ public final class Scratch implements AutoCloseable {
 
     /** Lends it for writing. */
     public <R extends @Nullable Object, X extends Throwable> R write(Borrower<R, X> use) throws X {
-        if (pages != null) {
-            return pages.<R, X>write(memory -> use.use(memory.asSlice(0, length)));
+        GuardedMemory guarded = pages;
+        if (guarded != null) {
+            return guarded.<R, X>write(memory -> use.use(memory.asSlice(0, length)));
         }
         try (var arena = Arena.ofConfined()) {
             return use.use(memory(arena));
@@ -51,8 +69,9 @@ public final class Scratch implements AutoCloseable {
 
     /** Lends it read-only. */
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
-        if (pages != null) {
-            return pages.<R, X>read(memory -> use.use(memory.asSlice(0, length)));
+        GuardedMemory guarded = pages;
+        if (guarded != null) {
+            return guarded.<R, X>read(memory -> use.use(memory.asSlice(0, length)));
         }
         try (var arena = Arena.ofConfined()) {
             return use.use(memory(arena).asReadOnly());
@@ -60,6 +79,9 @@ public final class Scratch implements AutoCloseable {
     }
 
     private MemorySegment memory(Arena arena) {
+        if (window == NONE) {
+            throw new IllegalStateException("this memory was given back");
+        }
         return Windows.memory(window, arena).asSlice(0, length);
     }
 
@@ -71,11 +93,14 @@ public final class Scratch implements AutoCloseable {
     /** Wipes it and gives it back. Idempotent. */
     @Override
     public void close() {
-        if (pages != null) {
-            pages.close();
-        } else if (!closed) {
-            closed = true;
-            Windows.release(window);
+        GuardedMemory guarded = pages;
+        long lent = window;
+        if (guarded != null) {
+            pages = null;
+            guarded.close();
+        } else if (lent != NONE) {
+            window = NONE;
+            Windows.release(lent);
         }
     }
 }

@@ -20,11 +20,16 @@ public final class Windows {
 
     private static boolean linked; // Set once; a thread that does not see it yet does it again.
 
-    /** Makes sure that what takes a window back was called before there is one. */
+    /** Java makes another form of a method handle at its 127th call, which takes memory of the heap. */
+    private static final int CALLS_UNTIL_SETTLED = 150;
+
+    /** Makes sure that what takes a window back needs no memory of the heap, nor room for classes, when there is one. */
     static void link() {
         if (!linked) {
             StackRoom.requireForLinking();
-            mg_window_release(-1);
+            for (int i = 0; i < CALLS_UNTIL_SETTLED; i++) {
+                mg_window_release(-1);
+            }
             memory(0, Arena.global());
             linked = true;
         }

@@ -274,25 +274,18 @@ public final class SecretStore implements AutoCloseable {
     }
 
     /**
-     * What was read.
+     * Decrypts into protected memory, which the caller closes; it has no memory where there is no such secret.
      *
-     * @param plaintext in protected memory, wiped by {@link #close}
-     * @param moment when it was the current one
+     * @return when the value was the current one; nothing where there is no such secret
      */
-    public record Loaded(Scratch plaintext, Moment moment) implements AutoCloseable {
-        @Override
-        public void close() {
-            plaintext.close();
-        }
-    }
-
-    /** Decrypts into protected memory, which the caller closes; nothing where there is no such secret. */
-    public Optional<Loaded> read(SecretName name) {
+    public Optional<Moment> read(SecretName name, Scratch plaintext) {
         return during(
-                ErrorCode.RETRIEVE_FAILED, "the value could not be read", () -> keys.with(now -> read(name, now)));
+                ErrorCode.RETRIEVE_FAILED,
+                "the value could not be read",
+                () -> keys.with(now -> read(name, now, plaintext)));
     }
 
-    private Optional<Loaded> read(SecretName name, Keyring now) throws IOException {
+    private Optional<Moment> read(SecretName name, Keyring now, Scratch plaintext) throws IOException {
         RollbackGuard guard = guards.of(now.metadata());
         Found found = locks.locked(name.stripe(), () -> find(name, now, guard));
         if (found.file().isEmpty()) {
@@ -305,26 +298,16 @@ public final class SecretStore implements AutoCloseable {
         try (var file = found.file().get();
                 var sealed = SealedText.read(file)) {
             Fingerprint actual = guard.isOn() ? Fingerprint.of(sealed.bytes()) : found.right();
-            var opened = now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes());
-            if (opened.isEmpty()) {
+            if (!now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes(), plaintext)) {
                 keys.requireNewest(now);
                 throw damaged(name);
             }
             if (!guard.allows(found.right(), actual)) {
-                opened.get().close();
+                plaintext.close();
                 keys.requireNewest(now);
                 throw rolledBack(name);
             }
-            return loaded(opened.get(), new Moment(found.generation(), file.version()));
-        }
-    }
-
-    private static Optional<Loaded> loaded(Scratch plaintext, Moment moment) {
-        try {
-            return Optional.of(new Loaded(plaintext, moment));
-        } catch (Throwable failure) {
-            plaintext.close();
-            throw failure;
+            return Optional.of(new Moment(found.generation(), file.version()));
         }
     }
 

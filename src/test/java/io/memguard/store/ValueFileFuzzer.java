@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
+import io.memguard.memory.Scratch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.Set;
@@ -44,8 +45,9 @@ public final class ValueFileFuzzer {
     }
 
     private static String read(String name) {
-        try (var loaded = STORE.store().read(SecretName.of(name)).orElseThrow()) {
-            return loaded.plaintext().<String, RuntimeException>read(Secrets::text);
+        try (var plaintext = Scratch.empty()) {
+            STORE.store().read(SecretName.of(name), plaintext).orElseThrow();
+            return plaintext.<String, RuntimeException>read(Secrets::text);
         }
     }
 }

@@ -9,7 +9,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.HexFormat;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Seals what goes into files and binds it to its place: format, purpose, store, and name. Ciphertext may be on the heap. */
@@ -63,35 +62,31 @@ public final class EntryCipher {
     /** Opens into protected memory that is wiped after the callback. */
     public <R extends @Nullable Object, X extends Throwable> Opened<R> open(
             Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
-        try (var arena = Arena.ofConfined()) {
-            var plaintext = open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed));
-            if (plaintext.isEmpty()) {
-                return new Opened<>(false, null);
-            }
-            try (var opened = plaintext.get()) {
-                return new Opened<>(true, opened.read(use));
-            }
+        try (var arena = Arena.ofConfined();
+                var plaintext = Scratch.empty()) {
+            return open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plaintext)
+                    ? new Opened<>(true, plaintext.read(use))
+                    : new Opened<>(false, null);
         }
     }
 
-    /** Opens native ciphertext into protected memory, which the caller closes; nothing where it is not authentic. */
-    public Optional<Scratch> open(Purpose purpose, byte[] place, MemorySegment sealed) {
+    /** Opens native ciphertext into protected memory, which the caller closes; false where it is not authentic. */
+    public boolean open(Purpose purpose, byte[] place, MemorySegment sealed, Scratch plaintext) {
         if (sealed.byteSize() < StoreKey.OVERHEAD) {
-            return Optional.empty();
+            return false;
         }
-        var plaintext = Scratch.take(key.room(sealed.byteSize()));
+        plaintext.fill(key.room(sealed.byteSize()));
+        boolean authentic = false;
         try (var arena = Arena.ofConfined()) {
             var aad = aad(arena, purpose, place);
-            if (plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room))) {
-                plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
-                return Optional.of(plaintext);
+            authentic = plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room));
+            plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
+            return authentic;
+        } finally {
+            if (!authentic) {
+                plaintext.close();
             }
-        } catch (Throwable failure) {
-            plaintext.close();
-            throw failure;
         }
-        plaintext.close();
-        return Optional.empty();
     }
 
     /** A sealed text as it stands in a file. */

@@ -7,7 +7,6 @@ import io.memguard.keys.StoreKey;
 import io.memguard.memory.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,18 +69,15 @@ public record Keyring(
     }
 
     /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
-    public Optional<Scratch> open(EntryCipher.Purpose purpose, byte[] place, MemorySegment sealed) {
-        if (next != null) {
-            var opened = cipher(next).open(purpose, place, sealed);
-            if (opened.isPresent()) {
-                return opened;
-            }
+    public boolean open(EntryCipher.Purpose purpose, byte[] place, MemorySegment sealed, Scratch plaintext) {
+        if (next != null && cipher(next).open(purpose, place, sealed, plaintext)) {
+            return true;
         }
-        var opened = cipher(current).open(purpose, place, sealed);
-        if (opened.isEmpty()) {
+        boolean authentic = cipher(current).open(purpose, place, sealed, plaintext);
+        if (!authentic) {
             requireComplete();
         }
-        return opened;
+        return authentic;
     }
 
     /** What is not under the current key may be under the other one. */
