@@ -1,17 +1,24 @@
 package io.memguard.os;
 
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Many threads share it, or one has it alone. Reentrant. Taking it and giving it back needs no memory of the heap: a
- * ReentrantReadWriteLock that gets none stays locked for good.
+ * Many threads share it, or one has it alone. Reentrant. Taking it and giving it back needs no memory of the heap, where no
+ * other thread is at it in that moment; where one is, a ReentrantLock and its Condition go on without (they spin), whereas a
+ * ReentrantReadWriteLock that gets none stays locked for good. No monitor: before JDK 24 a virtual thread that waits for one
+ * keeps its carrier.
  *
  * <p>Threads that share wait only for some time for one that wants it alone: it may wait for what they hold already, so that
  * two threads that read two things in opposite orders would wait in a circle with two writers.
  */
 public final class SharedLock {
     private final long polite;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
     private @Nullable Use sharing;
     private @Nullable Thread owner;
     private int depth;
@@ -37,7 +44,8 @@ public final class SharedLock {
     /** Waits until no other thread has it alone. */
     public void share(Use use) {
         boolean interrupted = false;
-        synchronized (this) {
+        lock.lock();
+        try {
             if (owner != use.thread) {
                 long begin = waiting > 0 && !isSharedBy(use.thread) ? System.nanoTime() : 0;
                 while (owner != null || (begin != 0 && waiting > 0 && System.nanoTime() - begin < polite)) {
@@ -49,6 +57,8 @@ public final class SharedLock {
                 sharing.before = use;
             }
             sharing = use;
+        } finally {
+            lock.unlock();
         }
         restore(interrupted);
     }
@@ -70,7 +80,8 @@ public final class SharedLock {
     public boolean takeAlone(Use use, long nanoseconds) {
         boolean interrupted = false;
         boolean taken;
-        synchronized (this) {
+        lock.lock();
+        try {
             if (owner != use.thread && isSharedBy(use.thread)) {
                 return false;
             }
@@ -89,20 +100,28 @@ public final class SharedLock {
             } finally {
                 waiting--;
             }
+        } finally {
+            lock.unlock();
         }
         restore(interrupted);
         return taken;
     }
 
     /** Gives it back, by the thread that made the use. */
-    public synchronized void giveBack(Use use) {
-        if (use.alone) {
-            if (--depth == 0) {
+    public void giveBack(Use use) {
+        lock.lock();
+        try {
+            if (use.alone ? --depth == 0 : unlink(use)) {
                 owner = null;
-                notifyAll();
+                changed.signalAll();
             }
-            return;
+        } finally {
+            lock.unlock();
         }
+    }
+
+    /** Whether no thread shares it from now on. */
+    private boolean unlink(Use use) {
         if (use.before == null) {
             sharing = use.after;
         } else {
@@ -111,18 +130,21 @@ public final class SharedLock {
         if (use.after != null) {
             use.after.before = use.before;
         }
-        if (sharing == null) {
-            notifyAll();
-        }
+        return sharing == null && owner == null;
     }
 
     /** How many uses there are at this moment. */
-    public synchronized int uses() {
-        int count = depth;
-        for (Use use = sharing; use != null; use = use.after) {
-            count++;
+    public int uses() {
+        lock.lock();
+        try {
+            int count = depth;
+            for (Use use = sharing; use != null; use = use.after) {
+                count++;
+            }
+            return count;
+        } finally {
+            lock.unlock();
         }
-        return count;
     }
 
     private boolean isFree(Thread thread) {
@@ -138,11 +160,15 @@ public final class SharedLock {
         return false;
     }
 
-    /** True where the thread was interrupted. */
-    @SuppressWarnings("WaitNotInLoop") // The callers loop.
+    /** Zero for as long as it takes; true where the thread was interrupted. */
+    @SuppressWarnings({"WaitNotInLoop", "ResultOfMethodCallIgnored"}) // The callers loop.
     private boolean pause(long milliseconds) {
         try {
-            wait(milliseconds);
+            if (milliseconds == 0) {
+                changed.await();
+            } else {
+                changed.await(milliseconds, TimeUnit.MILLISECONDS);
+            }
             return false;
         } catch (InterruptedException e) {
             return true;
