@@ -27,6 +27,10 @@ public final class ChildDescriptors {
     private static final int F_GETFD = 1;
     private static final int SMALLEST_PIPE = 4096;
     private static final int OWNER_READS = 0400;
+    private static final int NOT_PERMITTED = 1; // EPERM
+    private static final int DENIED = 13; // EACCES
+    private static final int NO_CALL = 38; // ENOSYS
+    private static final int TOO_MANY_OF_ALL = 23; // ENFILE
     private static final int TOO_MANY = 24; // EMFILE
     private static final int BEYOND = 22; // EINVAL
 
@@ -79,7 +83,7 @@ public final class ChildDescriptors {
     public void addPipe(int number, MemorySegment value) throws IOException {
         try (var arena = Arena.ofConfined()) {
             var ends = arena.allocate(LinuxLibrary.C_INT, 2);
-            require(LinuxLibrary.pipe2(ends, LinuxLibrary.O_CLOEXEC()), "pipe2");
+            call("pipe2", LinuxLibrary.pipe2$address(), ends, LinuxLibrary.O_CLOEXEC());
             int in = ends.getAtIndex(LinuxLibrary.C_INT, 1);
             try {
                 put(ends.getAtIndex(LinuxLibrary.C_INT, 0), number);
@@ -107,26 +111,25 @@ public final class ChildDescriptors {
     public void addFile(int number, MemorySegment value) throws IOException {
         try (var arena = Arena.ofConfined()) {
             int flags = LinuxLibrary.MFD_CLOEXEC() | LinuxLibrary.MFD_ALLOW_SEALING();
-            int made = LinuxLibrary.memfd_create(arena.allocateFrom("secret"), flags);
-            require(made, "memfd_create");
+            int made = (int)
+                    call("memfd_create", LinuxLibrary.memfd_create$address(), arena.allocateFrom("secret"), flags);
             int file = put(made, number);
             writeAll(file, value);
-            require(LinuxLibrary.lseek(file, 0, LinuxLibrary.SEEK_SET()), "lseek");
-            require(LinuxLibrary.fchmod(file, OWNER_READS), "fchmod");
+            call("lseek", LinuxLibrary.lseek$address(), file, 0, LinuxLibrary.SEEK_SET());
+            call("fchmod", LinuxLibrary.fchmod$address(), file, OWNER_READS);
             int seals = LinuxLibrary.F_SEAL_SEAL()
                     | LinuxLibrary.F_SEAL_SHRINK()
                     | LinuxLibrary.F_SEAL_GROW()
                     | LinuxLibrary.F_SEAL_WRITE();
-            require(control(file, LinuxLibrary.F_ADD_SEALS(), seals), "sealing a memfd");
+            call("sealing a memfd", LinuxLibrary.fcntl.address(), file, LinuxLibrary.F_ADD_SEALS(), seals);
         }
     }
 
     private static void writeAll(int descriptor, MemorySegment value) throws IOException {
         long done = 0;
         while (done < value.byteSize()) {
-            long written = LinuxLibrary.write(descriptor, value.asSlice(done), value.byteSize() - done);
-            require(written, "write");
-            done += written;
+            done += call(
+                    "write", LinuxLibrary.write$address(), descriptor, value.asSlice(done), value.byteSize() - done);
         }
     }
 
@@ -181,10 +184,26 @@ public final class ChildDescriptors {
         return Downcall.callInt(LinuxLibrary.fcntl.address(), descriptor, command, argument);
     }
 
-    private static void require(long result, String what) throws IOException {
-        if (result < 0) {
-            throw new IOException(what + " failed; are there too many open files (ulimit -n)?");
+    private static long call(String what, MemorySegment function, Object... arguments) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var state = Downcall.allocateState(arena);
+            long result = Downcall.callLongKeepingErrno(state, function, arguments);
+            if ((int) result == -1) { // What returns an int leaves the upper half as it likes.
+                throw failed(what, Downcall.errno(state));
+            }
+            return result;
         }
+    }
+
+    private static IOException failed(String what, int error) {
+        String remedy = switch (error) {
+            case NOT_PERMITTED, DENIED, NO_CALL ->
+                "a filter of system calls (seccomp) forbids it: allow it there"
+                        + (what.equals("memfd_create") ? ", or give the secret by --fd" : "");
+            case TOO_MANY, TOO_MANY_OF_ALL -> "too many files are open: raise ulimit -n";
+            default -> "the command was not run";
+        };
+        return new IOException(what + " failed (" + Posix.errorText(error) + "); " + remedy);
     }
 
     /**

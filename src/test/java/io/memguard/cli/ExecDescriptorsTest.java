@@ -3,6 +3,7 @@ package io.memguard.cli;
 import static io.memguard.cli.NewStore.assertError;
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.process.Preload;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,6 +119,20 @@ class ExecDescriptorsTest {
                 List.of(0, 1023, 9, 8, 7, 6, 5, 4, 3))) {
             assertAll(numbers, run(1024, numbers, random), numbers + ": ");
         }
+    }
+
+    /** What was refused, and by whom: the number of open files has nothing to do with it. */
+    @Test
+    void aFilterOfSystemCallsIsNamed() throws Exception {
+        String filter = "LD_PRELOAD=" + Preload.built("forbid") + " FORBID=319 "; // memfd_create
+        var result = store.shell(filter + "\"${memguard[@]}\" exec --memfd 3=s1 -- echo ran");
+        assertEquals("", result.text());
+        assertTrue(result.error().contains("memfd_create failed (Operation not permitted)"), result.error());
+        assertTrue(
+                result.error().contains("(seccomp) forbids it: allow it there, or give the secret by --fd"),
+                result.error());
+        assertFalse(result.error().contains("open files"), result.error());
+        assertEquals(1, result.error().lines().count(), result.error());
     }
 
     @Test
