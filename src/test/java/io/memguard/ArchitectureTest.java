@@ -1,10 +1,23 @@
 package io.memguard;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaCodeUnit;
+import com.tngtech.archunit.core.domain.JavaMethod;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.domain.properties.HasName;
+import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import io.memguard.memory.Addresses;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 
 /** The walls of docs/ARCHITECTURE.md. */
@@ -121,5 +134,60 @@ class ArchitectureTest {
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("sun.misc.Unsafe")
                 .check(CLASSES);
+    }
+
+    /** Native code asks no arena, no bounds and no protection: a fault in it ends the process. (prove crashes on purpose.) */
+    @Test
+    void onlyThePackagesThatCallNativeCodeMakeAddressesOfSegmentsOrSegmentsOfAddresses() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages(
+                        "io.memguard.memory",
+                        "io.memguard.os",
+                        "io.memguard.keys.pkcs11",
+                        "io.memguard.ffi..",
+                        "io.memguard.prove")
+                .should()
+                .callMethodWhere(JavaCall.Predicates.target(
+                                HasOwner.Predicates.With.owner(HasName.Predicates.name(MemorySegment.class.getName())))
+                        .and(JavaCall.Predicates.target(
+                                HasName.Predicates.nameMatching("address|ofAddress|reinterpret"))))
+                .check(CLASSES);
+    }
+
+    @Test
+    void whatTakesASegmentOfACallerHasAddressesLookAtItFirst() {
+        methods()
+                .that()
+                .arePublic()
+                .and()
+                .areDeclaredInClassesThat()
+                .resideInAnyPackage("io.memguard", "io.memguard.keys")
+                .and(DescribedPredicate.describe(
+                        "take a segment",
+                        method -> !method.getModifiers().contains(JavaModifier.ABSTRACT)
+                                && !method.getOwner().getSimpleName().equals("JcaStoreKey") // It calls no native code.
+                                && method.getRawParameterTypes().stream()
+                                        .anyMatch(type -> type.isEquivalentTo(MemorySegment.class))))
+                .should(new ArchCondition<JavaMethod>("have Addresses look at it") {
+                    @Override
+                    public void check(JavaMethod method, ConditionEvents events) {
+                        if (!reaches(method, 4)) {
+                            events.add(SimpleConditionEvent.violated(method, method.getFullName() + " does not"));
+                        }
+                    }
+                })
+                .check(CLASSES);
+    }
+
+    private static boolean reaches(JavaCodeUnit unit, int steps) {
+        return unit.getMethodCallsFromSelf().stream()
+                .anyMatch(call -> call.getTargetOwner().isEquivalentTo(Addresses.class)
+                        || (steps > 0
+                                && call.getTargetOwner().getPackageName().startsWith("io.memguard")
+                                && call.getTarget()
+                                        .resolveMember()
+                                        .filter(member -> reaches(member, steps - 1))
+                                        .isPresent()));
     }
 }
