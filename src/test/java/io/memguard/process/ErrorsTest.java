@@ -44,7 +44,7 @@ class ErrorsTest {
     void aFullHeapLeavesNothingBehind() throws Exception {
         run(
                 FullHeap.class,
-                "-Xmx24m",
+                "-Xmx12m",
                 "-XX:+UseSerialGC",
                 System.getProperty("fullHeapMode", "-XX:+TieredCompilation"),
                 "-XX:ErrorFile=" + directory.resolve("hs_err.log"));
@@ -134,7 +134,7 @@ class ErrorsTest {
 
     /** Every call while the heap has room for nothing, a few bytes, a few more. */
     static final class FullHeap {
-        private static final int STEPS = Integer.getInteger("steps", 10);
+        private static final int STEPS = Integer.getInteger("steps", 5);
 
         private FullHeap() {}
 
@@ -160,7 +160,7 @@ class ErrorsTest {
             Object[] ballast = new Object[1];
             Object[] room = new Object[STEPS];
             for (int i = 0; i < STEPS; i++) {
-                room[i] = new byte[i < 6 ? 32 : 4 << i];
+                room[i] = new byte[32 << 2 * i];
             }
             int hit = 0;
             fill(ballast);
