@@ -134,7 +134,7 @@ class ErrorsTest {
 
     /** Every call while the heap has room for nothing, a few bytes, a few more. */
     static final class FullHeap {
-        private static final int STEPS = Integer.getInteger("steps", 5);
+        private static final int STEPS = Integer.getInteger("steps", 3);
 
         private FullHeap() {}
 
