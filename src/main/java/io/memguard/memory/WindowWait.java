@@ -13,6 +13,7 @@ import java.util.function.LongSupplier;
  * theirs, its turn will come. A nested borrow that can never succeed ends after it, too.
  */
 final class WindowWait {
+    private static final long FIRST_PAUSE = TimeUnit.MICROSECONDS.toNanos(20);
     private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
 
     private static final ConcurrentLinkedQueue<Thread> WAITING = new ConcurrentLinkedQueue<>();
@@ -31,7 +32,7 @@ final class WindowWait {
     static void letOthersGo() {
         if (crowded) {
             LockSupport.unpark(WAITING.peek());
-            Thread.yield();
+            LockSupport.parkNanos(FIRST_PAUSE);
         }
     }
 
@@ -51,7 +52,7 @@ final class WindowWait {
         long begin = System.nanoTime();
         long progress = begin;
         int served = SERVED.get();
-        long pause = TimeUnit.MICROSECONDS.toNanos(20);
+        long pause = FIRST_PAUSE;
         while (true) {
             LockSupport.parkNanos(pause);
             long window = call.getAsLong();
