@@ -17,7 +17,8 @@ class StoreErrorsTest {
     void onlyAFullHeapIsAdvisedToBeMadeLarger() {
         assertTrue(said("Java heap space").contains("raise -Xmx"));
         assertTrue(said("Requested array size exceeds VM limit").contains("raise -Xmx"));
-        String thread = said("unable to create native thread: possibly out of memory or process/resource limits reached");
+        String thread =
+                said("unable to create native thread: possibly out of memory or process/resource limits reached");
         assertTrue(thread.contains("no thread can be started") && thread.contains("TasksMax="), thread);
         assertFalse(thread.contains("-Xmx"), thread);
         assertTrue(said("Metaspace").contains("MaxMetaspaceSize"));
@@ -29,7 +30,8 @@ class StoreErrorsTest {
     @Test
     void aRealErrorIsKnown() {
         var error = assertThrows(OutOfMemoryError.class, () -> System.out.println(new long[Integer.MAX_VALUE].length));
-        String said = StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "not read", error).getMessage();
+        String said =
+                StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "not read", error).getMessage();
         assertTrue(said.contains("the heap is full; raise -Xmx"), said);
     }
 }
