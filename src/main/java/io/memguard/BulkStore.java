@@ -92,16 +92,19 @@ final class BulkStore {
 
     private SecretStore.Written writeGroup(SecretStore store, int begin) {
         while (true) {
+            var group = new ArrayList<SecretStore.NewValue>();
             try {
-                return store.writeAll(group(store, begin));
+                seal(store, begin, group);
+                return store.writeAll(group);
             } catch (KeyChangedException e) {
                 // Sealed anew.
+            } finally {
+                group.forEach(SecretStore.NewValue::close);
             }
         }
     }
 
-    private List<SecretStore.NewValue> group(SecretStore store, int begin) {
-        var group = new ArrayList<SecretStore.NewValue>();
+    private void seal(SecretStore store, int begin, List<SecretStore.NewValue> group) {
         long bytes = 0;
         for (int i = begin; i < values.size() && group.size() < GROUP_VALUES && bytes < GROUP_BYTES; i++) {
             Value value = values.get(i);
@@ -109,7 +112,6 @@ final class BulkStore {
             group.add(sealed);
             bytes += sealed.size();
         }
-        return group;
     }
 
     private MemGuardException partly(int durable, RuntimeException cause) {

@@ -2,10 +2,8 @@ package io.memguard.cli;
 
 import io.memguard.OpenMode;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -36,16 +34,25 @@ final class ListCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            List<String> names = guard.list().stream()
-                    .filter(name -> name.startsWith(prefix))
-                    .toList();
-            String text = format.json
-                    ? names.stream().map(Json::quote).collect(Collectors.joining(", ", "[", "]\n"))
-                    : names.stream()
-                            .map(name -> format.nul ? name + "\0" : Json.escapeControls(name) + "\n")
-                            .collect(Collectors.joining());
-            Output.print(text.getBytes(StandardCharsets.UTF_8));
+            List<String> names = guard.list();
+            Output.print(out -> {
+                String separator = format.json ? "[" : "";
+                for (String name : names) {
+                    if (name.startsWith(prefix)) {
+                        out.append(separator).append(text(name));
+                        separator = format.json ? ", " : "";
+                    }
+                }
+                out.append(!format.json ? "" : separator.equals("[") ? "[]\n" : "]\n");
+            });
             return 0;
         }
+    }
+
+    private String text(String name) {
+        if (format.json) {
+            return Json.quote(name);
+        }
+        return format.nul ? name + '\0' : Json.escapeControls(name) + '\n';
     }
 }

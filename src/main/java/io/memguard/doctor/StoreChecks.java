@@ -20,8 +20,6 @@ import java.util.Optional;
 
 /** A store: its folder, its key, and on demand each of its files. */
 final class StoreChecks {
-    private static final int SHOWN = 5; // The others are counted.
-
     private StoreChecks() {}
 
     static List<Finding> all(
@@ -99,13 +97,13 @@ final class StoreChecks {
         if (!result.damaged().isEmpty()) {
             findings.add(Finding.problem(
                     "store files",
-                    "damaged: " + some(result.damaged(), result.files()),
+                    "damaged: " + result.damaged().among(result.files()),
                     "restore these files from a backup of this store, or store the secrets again"));
         }
         if (!result.nameless().isEmpty()) {
             findings.add(Finding.problem(
                     "store files",
-                    "values without a name: " + some(result.nameless(), result.files()),
+                    "values without a name: " + result.nameless().among(result.files()),
                     "restore the .name files from a backup of this store, or store the secrets again"));
         }
         if (!result.rolledBack().isEmpty()) {
@@ -113,22 +111,17 @@ final class StoreChecks {
                     Finding.problem(
                             "store files",
                             "not in the state that was stored last, or missing: "
-                                    + some(result.rolledBack(), result.files()),
+                                    + result.rolledBack().among(result.files()),
                             "restore the newest backup and store the secrets again; 'memguard records accept' takes them as they are"));
         }
         if (!result.exposed().isEmpty()) {
             findings.add(Finding.advice(
                     "store files",
-                    "readable for others, were it not for the folder: " + some(result.exposed(), result.files()),
+                    "readable for others, were it not for the folder: " + result.exposed().among(result.files()),
                     "chmod 600 those files"));
         }
         return findings.isEmpty()
                 ? List.of(Finding.ok("store files", "all " + result.files() + " verified"))
                 : findings;
-    }
-
-    private static String some(List<String> files, long all) {
-        String shown = String.join(", ", files.subList(0, Math.min(SHOWN, files.size())));
-        return files.size() + " of " + all + " files (" + shown + (files.size() > SHOWN ? ", …)" : ")");
     }
 }

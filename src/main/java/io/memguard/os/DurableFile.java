@@ -81,7 +81,7 @@ public final class DurableFile {
 
     private static void write(Path target, byte[] content, String prefix, Publish publish) throws IOException {
         Path directory = parent(target);
-        Path temporary = prepare(directory, content, prefix);
+        Path temporary = prepare(directory, FileContent.of(content), prefix);
         try {
             publish.publish(temporary, target);
         } catch (Throwable failure) {
@@ -92,14 +92,15 @@ public final class DurableFile {
     }
 
     /** Writes a temporary file that is durable when this returns; leaves none where it fails. */
-    static Path prepare(Path directory, byte[] content, String prefix) throws IOException {
+    static Path prepare(Path directory, FileContent content, String prefix) throws IOException {
         Path temporary = directory.resolve(
                 prefix + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
         try {
             int descriptor = Posix.createNew(temporary);
             try {
                 giveToOwnerOf(directory, descriptor, temporary);
-                Posix.writeDurably(descriptor, temporary, content);
+                content.writeTo(piece -> Posix.write(descriptor, temporary, piece));
+                Posix.sync(descriptor, temporary);
             } finally {
                 Posix.closeQuietly(descriptor);
             }

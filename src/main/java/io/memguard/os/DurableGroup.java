@@ -12,35 +12,42 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Many files of one directory that are replaced together. Each is as atomic as by {@link DurableFile#replace}; but the
- * temporary files are written and fsynced by many threads at once, so that the file system joins their flushes, and the
- * directory is fsynced once for all. For one thread.
+ * temporary files are made, written and fsynced by many threads at once, so that all processors work and the file system
+ * joins the flushes, and the directory is fsynced once for all. For one thread.
  */
 public final class DurableGroup implements AutoCloseable {
     /** Threads that wait for the disk; with more the flushes are not joined any better. */
     private static final int THREADS = 32;
 
-    /** A file's new content. */
-    public static final class NewFile {
-        private final Path target;
-        private final byte[] content;
-        private final String prefix;
+    /** Makes the new content of one file, on any thread. */
+    @FunctionalInterface
+    public interface Filler {
+        /** Puts the content into the slot, or nothing where the file is to stay as it is. */
+        void fill(Slot slot) throws IOException;
+    }
 
-        /**
-         * Does nothing yet; the array is not copied.
-         *
-         * @param prefix what the temporary file's name begins with; a random number follows
-         */
-        public NewFile(Path target, byte[] content, String prefix) {
-            this.target = target;
-            this.content = content;
-            this.prefix = prefix;
+    /** Takes the content of one file. */
+    @FunctionalInterface
+    public interface Slot {
+        /** Durable in a temporary file when this returns: what the content is made of may be freed then. Once. */
+        void put(FileContent content) throws IOException;
+    }
+
+    /**
+     * A file that may get new content.
+     *
+     * @param prefix what the temporary file's name begins with; a random number follows
+     */
+    public record NewFile(Path target, String prefix, Filler filler) {
+        /** With content that is known already. */
+        public static NewFile of(Path target, String prefix, FileContent content) {
+            return new NewFile(target, prefix, slot -> slot.put(content));
         }
     }
 
     private final Path directory;
     private final List<NewFile> files;
     private final @Nullable Path[] temporaries;
-    private int published;
 
     private DurableGroup(Path directory, List<NewFile> files) {
         this.directory = directory;
@@ -68,8 +75,7 @@ public final class DurableGroup implements AutoCloseable {
                     i < files.size() && failure.get() == null;
                     i = next.getAndIncrement()) {
                 try {
-                    NewFile file = files.get(i);
-                    temporaries[i] = DurableFile.prepare(directory, file.content, file.prefix);
+                    fill(i);
                 } catch (Throwable e) {
                     failure.compareAndSet(null, e);
                 }
@@ -91,6 +97,11 @@ public final class DurableGroup implements AutoCloseable {
         }
     }
 
+    private void fill(int index) throws IOException {
+        NewFile file = files.get(index);
+        file.filler().fill(content -> temporaries[index] = DurableFile.prepare(directory, content, file.prefix()));
+    }
+
     /** As many as can be had: this thread does what is left. */
     private static void startAll(int wanted, Runnable worker, List<Thread> started) {
         while (started.size() < wanted) {
@@ -102,11 +113,19 @@ public final class DurableGroup implements AutoCloseable {
         }
     }
 
-    /** Puts the next file, in the order of the list, in place of the old one; not durable before {@link #sync}. */
-    public void publishNext() throws IOException {
-        Path temporary = java.util.Objects.requireNonNull(temporaries[published]);
-        Files.move(temporary, files.get(published).target, StandardCopyOption.ATOMIC_MOVE);
-        temporaries[published++] = null;
+    /**
+     * Puts a file, by its place in the list, in place of the old one; not durable before {@link #sync}.
+     *
+     * @return false where it has no new content
+     */
+    public boolean publish(int index) throws IOException {
+        Path temporary = temporaries[index];
+        if (temporary == null) {
+            return false;
+        }
+        Files.move(temporary, files.get(index).target(), StandardCopyOption.ATOMIC_MOVE);
+        temporaries[index] = null;
+        return true;
     }
 
     /** Makes durable what was published. */

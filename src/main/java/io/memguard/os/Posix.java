@@ -278,22 +278,20 @@ public final class Posix {
         return openAt(file, O_RDWR() | O_CREAT() | O_EXCL() | O_CLOEXEC() | O_NOFOLLOW());
     }
 
-    /** Writes at the descriptor's place, and waits until it is durable. */
-    static void writeDurably(int descriptor, Path file, byte[] content) throws IOException {
-        try (var arena = Arena.ofConfined()) {
-            var rest = arena.allocateFrom(ValueLayout.JAVA_BYTE, content);
-            while (rest.byteSize() > 0) {
-                var next = rest;
-                rest = rest.asSlice(repeat(
-                        "write",
-                        file,
-                        state -> callLongKeepingErrno(state, write$address(), descriptor, next, next.byteSize())));
-            }
+    /** Writes all of a native segment at the descriptor's place. */
+    static void write(int descriptor, Path file, MemorySegment content) throws IOException {
+        long done = 0;
+        while (done < content.byteSize()) {
+            var rest = content.asSlice(done);
+            done += repeat(
+                    "write",
+                    file,
+                    state -> callLongKeepingErrno(state, write$address(), descriptor, rest, rest.byteSize()));
         }
-        sync(descriptor, file);
     }
 
-    private static void sync(int descriptor, Path file) throws IOException {
+    /** Waits until a file's content is durable. */
+    static void sync(int descriptor, Path file) throws IOException {
         repeat("fsync", file, state -> callIntKeepingErrno(state, fsync$address(), descriptor));
     }
 

@@ -3,6 +3,7 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
+import io.memguard.memory.Scratch;
 import io.memguard.os.DurableGroup;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
@@ -12,20 +13,31 @@ import io.memguard.store.keyring.KeyringHolder;
 import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
-/** Re-encrypts every file of a store under the key that is written under now, in groups under their locks. */
+/** Re-encrypts every file of a store under the key that is written under now, in batches under their locks. */
 final class Reencryption {
-    /** Files replaced per batch; their locks are held for one wait for the disk. */
-    private static final int GROUP = 32;
+    /** Files replaced per batch, while their locks are held: few at first, so that small stores see how far it is, too. */
+    private static final int FIRST_BATCH = 32;
 
-    private static final byte[] ALREADY = {};
-    private static final long MAX_FILE = Integer.MAX_VALUE - 8L;
+    private static final int LAST_BATCH = 1024;
+
+    private static final long BATCH_BYTES = 16L << 20;
+
+    /** So much plaintext is in locked memory at once: as many short files as there are processors, or a long one. */
+    private static final int PLAINTEXTS = Runtime.getRuntime().availableProcessors();
+
+    private static final long SHORT = 1 << 16;
 
     private final StoreDirectory directory;
     private final StoreLayout layout;
@@ -33,9 +45,8 @@ final class Reencryption {
     private final RollbackGuards guards;
     private final StoreLocks locks;
     private final StoreTotals totals;
-
-    /** Whether the last file was under the key of now: those that a killed change has done are beside each other. */
-    private boolean already;
+    private final Semaphore plaintexts = new Semaphore(PLAINTEXTS, true);
+    private volatile boolean already; // a guess: the file that any thread opened last was under the new key
 
     Reencryption(
             StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks, StoreTotals totals) {
@@ -53,14 +64,18 @@ final class Reencryption {
      * @throws MemGuardException STORE_FAILED where files are damaged: both keys have to be kept then
      */
     void reencrypt(Progress progress) throws IOException {
-        List<String> files = directory.list(name -> StoreLayout.hex(name).isPresent());
-        files.sort(null); // A value and its name are beside each other, and locks are taken in their order.
-        int damaged = 0;
-        progress.at(0, files.size());
-        for (int i = 0; i < files.size(); i += GROUP) {
-            var group = files.subList(i, Math.min(files.size(), i + GROUP));
-            damaged += reencrypt(group);
-            progress.at(i + group.size(), files.size());
+        long damaged = 0;
+        try (var files = FileIndex.of(directory, file -> true)) {
+            long done = 0;
+            int most = FIRST_BATCH;
+            progress.at(0, files.size());
+            for (Iterator<String> rest = files.iterator(); rest.hasNext(); ) {
+                List<String> batch = nextBatch(rest, most);
+                damaged += reencrypt(batch);
+                done += batch.size();
+                most = Math.min(2 * most, LAST_BATCH);
+                progress.at(done, files.size());
+            }
         }
         if (damaged > 0) {
             throw new MemGuardException(
@@ -70,120 +85,136 @@ final class Reencryption {
         }
     }
 
-    private int reencrypt(List<String> group) throws IOException {
-        int[] stripes = group.stream()
+    private List<String> nextBatch(Iterator<String> rest, int most) {
+        var batch = new ArrayList<String>();
+        long bytes = 0;
+        while (rest.hasNext() && batch.size() < most && bytes < BATCH_BYTES) {
+            String file = rest.next();
+            batch.add(file);
+            bytes += layout.directory().resolve(file).toFile().length();
+        }
+        return batch;
+    }
+
+    private int reencrypt(List<String> batch) throws IOException {
+        int[] stripes = batch.stream()
                 .mapToInt(file -> StoreLayout.stripeOfHex(hash(file)))
-                .sorted()
-                .distinct()
+                .distinct() // ascending, as the files are
                 .toArray();
         return keys.with(now -> locks.locked(stripes, () -> {
             keys.requireStill(now.epoch());
-            return reencrypt(group, now);
+            return reencrypt(batch, now);
         }));
     }
 
-    private int reencrypt(List<String> group, Keyring now) throws IOException {
+    /** Which content a file had and gets. */
+    private record Change(Fingerprint before, Fingerprint after) {}
+
+    private int reencrypt(List<String> batch, Keyring now) throws IOException {
+        var changes = new @Nullable Change[batch.size()];
+        var damaged = new AtomicInteger();
         var files = new ArrayList<DurableGroup.NewFile>();
-        var states = new LinkedHashMap<String, Fingerprint>();
-        int damaged = 0;
-        for (String file : group) {
+        for (String file : batch) {
+            int index = files.size();
+            String prefix = StoreLayout.temporaryPrefix(StoreLayout.stripeOfHex(hash(file)));
             Path path = layout.directory().resolve(file);
-            Optional<byte[]> content = SmallFile.read(path, MAX_FILE);
-            if (content.isPresent()) {
-                Optional<byte[]> anew = anew(now, file, EntryCipher.decode(content.get()));
-                damaged += anew.isPresent() ? 0 : 1;
-                byte[] bytes = anew.orElse(ALREADY);
-                if (bytes.length > 0) {
-                    files.add(file(path, file, bytes));
-                    if (StoreLayout.isValue(file)) {
-                        states.put(hash(file), Fingerprint.of(bytes));
+            files.add(new DurableGroup.NewFile(path, prefix, slot -> {
+                try (var opened = SmallFile.open(path, SecretStore.MAX_FILE).orElse(null)) {
+                    if (opened != null) { // else it was deleted in the meantime
+                        changes[index] = reencrypt(opened, file, now, slot, damaged);
                     }
                 }
+            }));
+        }
+        totals.setClear(false); // After a kill the next opening removes temporary files.
+        try (var group = DurableGroup.prepare(layout.directory(), files)) {
+            publish(group, batch, changes, guards.of(now.metadata()));
+        }
+        return damaged.get();
+    }
+
+    private @Nullable Change reencrypt(
+            SmallFile opened, String file, Keyring now, DurableGroup.Slot slot, AtomicInteger damaged)
+            throws IOException {
+        try (var text = SealedText.read(opened)) {
+            boolean isNew = already && isNew(now, file, text.bytes());
+            Optional<SealedFile> anew = isNew ? Optional.empty() : anew(now, file, text.bytes());
+            isNew = anew.isEmpty() && (isNew || isNew(now, file, text.bytes()));
+            already = isNew;
+            if (anew.isEmpty()) {
+                damaged.addAndGet(isNew ? 0 : 1);
+                return null;
+            }
+            try (var content = anew.get()) {
+                slot.put(content);
+                return new Change(Fingerprint.of(text.bytes()), content.state());
             }
         }
-        RollbackGuard guard = guards.of(now.metadata());
-        for (var value : states.entrySet()) {
-            requireRight(guard, value.getKey());
-            guard.expect(
-                    id(value.getKey()),
-                    value.getValue(),
-                    () -> layout.durableFingerprint(layout.value(value.getKey())));
+    }
+
+    /** Nothing where it was not under the old key. */
+    private Optional<SealedFile> anew(Keyring now, String file, MemorySegment sealed) {
+        return withPlaintext(sealed, opened -> {
+            if (!now.leaving().open(purpose(file), id(hash(file)), sealed, opened)) {
+                return Optional.empty();
+            }
+            return Optional.of(opened.<SealedFile, RuntimeException>read(
+                    plaintext -> SealedFile.seal(now.writing(), purpose(file), id(hash(file)), plaintext)));
+        });
+    }
+
+    private boolean isNew(Keyring now, String file, MemorySegment sealed) {
+        return withPlaintext(sealed, opened -> now.writing().open(purpose(file), id(hash(file)), sealed, opened));
+    }
+
+    private <T> T withPlaintext(MemorySegment sealed, Function<Scratch, T> task) {
+        int share = sealed.byteSize() <= SHORT ? 1 : PLAINTEXTS;
+        plaintexts.acquireUninterruptibly(share);
+        try (var opened = Scratch.empty()) {
+            return task.apply(opened);
+        } finally {
+            plaintexts.release(share);
         }
-        replace(files);
-        for (var value : states.entrySet()) {
-            guard.settle(id(value.getKey()), value.getValue());
+    }
+
+    private void publish(DurableGroup group, List<String> batch, @Nullable Change[] changes, RollbackGuard guard)
+            throws IOException {
+        for (int i = 0; i < changes.length; i++) {
+            Change change = changes[i];
+            if (change != null && StoreLayout.isValue(batch.get(i))) {
+                expect(guard, hash(batch.get(i)), change);
+            }
         }
-        return damaged;
+        for (int i = 0; i < changes.length; i++) {
+            group.publish(i);
+        }
+        group.sync();
+        for (int i = 0; i < changes.length; i++) {
+            Change change = changes[i];
+            if (change != null && StoreLayout.isValue(batch.get(i))) {
+                guard.settle(id(hash(batch.get(i))), change.after());
+            }
+        }
     }
 
     /** What was put back must not become the newest state by being re-encrypted. */
-    private void requireRight(RollbackGuard guard, String hash) throws IOException {
-        if (!guard.isOn()) {
-            return;
-        }
-        Path file = layout.value(hash);
-        if (!guard.allows(guard.right(id(hash), () -> layout.durableFingerprint(file)), layout.fingerprint(file))) {
+    private void expect(RollbackGuard guard, String hash, Change change) throws IOException {
+        RollbackGuard.Actual actual = () -> layout.durableFingerprint(layout.value(hash));
+        if (guard.isOn() && !guard.allows(guard.right(id(hash), actual), change.before())) {
             throw RollbackGuard.rolledBack("a file (mg_" + hash.substring(0, 8) + "….dat)");
         }
+        guard.expect(id(hash), change.after(), actual);
     }
 
-    private static byte[] id(String hash) {
-        return HexFormat.of().parseHex(hash);
-    }
-
-    private static DurableGroup.NewFile file(Path path, String file, byte[] content) {
-        String prefix = StoreLayout.temporaryPrefix(StoreLayout.stripeOfHex(hash(file)));
-        return new DurableGroup.NewFile(path, EntryCipher.encode(content), prefix);
+    private static EntryCipher.Purpose purpose(String file) {
+        return StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
     }
 
     private static String hash(String file) {
         return StoreLayout.hex(file).orElseThrow();
     }
 
-    private void replace(List<DurableGroup.NewFile> files) throws IOException {
-        if (!files.isEmpty()) {
-            totals.setClear(false); // After a kill the next opening removes temporary files.
-            try (var durable = DurableGroup.prepare(layout.directory(), files)) {
-                for (int i = 0; i < files.size(); i++) {
-                    durable.publishNext();
-                }
-                durable.sync();
-            }
-        }
-    }
-
-    /**
-     * The same text under the key of now; empty bytes where it is already, nothing where it opens under neither. The key that
-     * opened the file before is tried first: a try that fails costs a token three calls.
-     */
-    private Optional<byte[]> anew(Keyring keys, String file, byte[] sealed) {
-        if (already) {
-            return isAlready(keys, file, sealed) ? Optional.of(ALREADY) : fromOther(keys, file, sealed);
-        }
-        var moved = fromOther(keys, file, sealed);
-        return moved.isPresent() || !isAlready(keys, file, sealed) ? moved : Optional.of(ALREADY);
-    }
-
-    private boolean isAlready(Keyring keys, String file, byte[] sealed) {
-        already = keys.writing()
-                .<Boolean, RuntimeException>open(purpose(file), id(hash(file)), sealed, text -> true)
-                .authentic();
-        return already;
-    }
-
-    private Optional<byte[]> fromOther(Keyring keys, String file, byte[] sealed) {
-        EntryCipher writing = keys.writing();
-        var opened = keys.leaving()
-                .<byte[], RuntimeException>open(
-                        purpose(file),
-                        id(hash(file)),
-                        sealed,
-                        text -> writing.seal(purpose(file), id(hash(file)), text));
-        already = !opened.authentic();
-        return Optional.ofNullable(opened.result());
-    }
-
-    private static EntryCipher.Purpose purpose(String file) {
-        return StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
+    private static byte[] id(String hash) {
+        return HexFormat.of().parseHex(hash);
     }
 }

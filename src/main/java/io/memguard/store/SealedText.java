@@ -1,6 +1,7 @@
 package io.memguard.store;
 
 import io.memguard.memory.Base64Text;
+import io.memguard.memory.OrdinaryMemory;
 import io.memguard.os.SmallFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -17,33 +18,63 @@ final class SealedText implements AutoCloseable {
     private static final int PIECE = 1 << 17; // a multiple of 4 characters
     private static final long MOST_SPARE = 16 << 20;
 
-    private static final AtomicReference<@Nullable MemorySegment> SPARE = new AtomicReference<>();
+    private static final AtomicReference<@Nullable Room> SPARE = new AtomicReference<>();
 
-    private final @Nullable Arena arena;
-    private final MemorySegment memory;
+    private final Room room;
     private MemorySegment bytes = MemorySegment.NULL;
 
-    @SuppressWarnings("MustBeClosedChecker") // by close()
-    private SealedText(long room) {
-        if (room <= PIECE) {
-            arena = Arena.ofConfined();
-            memory = arena.allocate(room);
-        } else {
-            arena = null;
-            MemorySegment spare = SPARE.getAndSet(null);
-            memory = spare != null && spare.byteSize() >= room
-                    ? spare
-                    : Arena.ofAuto().allocate(room);
+    private SealedText(Room room) {
+        this.room = room;
+    }
+
+    /** Memory that is freed as soon as nobody needs it: a collector that sees little garbage would come too late. */
+    private record Room(Arena arena, MemorySegment memory) {
+        @SuppressWarnings("MustBeClosedChecker") // by giveBack()
+        static Room of(long size) {
+            if (size <= PIECE) {
+                var arena = Arena.ofConfined();
+                return new Room(arena, arena.allocate(size));
+            }
+            if (size <= MOST_SPARE) {
+                Room spare = SPARE.getAndSet(null);
+                if (spare != null && spare.memory.byteSize() >= size) {
+                    return spare;
+                }
+                free(spare);
+                return of(size, Arena.ofShared()); // whichever thread is the next to use it
+            }
+            return of(size, Arena.ofConfined());
+        }
+
+        private static Room of(long size, Arena arena) {
+            try {
+                return new Room(arena, OrdinaryMemory.allocate(size, arena));
+            } catch (Throwable failure) {
+                arena.close();
+                throw failure;
+            }
+        }
+
+        void giveBack() {
+            boolean reusable = memory.byteSize() > PIECE && memory.byteSize() <= MOST_SPARE;
+            free(reusable ? SPARE.getAndSet(this) : this);
+        }
+
+        private static void free(@Nullable Room room) {
+            if (room != null) {
+                room.arena.close();
+            }
         }
     }
 
     /** Reads a file to its end; what is not Base64 becomes something that never verifies. */
     static SealedText read(SmallFile file) throws IOException {
-        long room = Base64Text.room(file.size());
+        long size = Base64Text.room(file.size());
         long piece = Math.min(PIECE, file.size());
-        var text = new SealedText(room + piece);
+        var text = new SealedText(Room.of(size + piece));
         try {
-            text.decode(file, text.memory.asSlice(room, piece), text.memory.asSlice(0, room));
+            var memory = text.room.memory;
+            text.decode(file, memory.asSlice(size, piece), memory.asSlice(0, size));
             return text;
         } catch (Throwable failure) {
             text.close();
@@ -73,10 +104,6 @@ final class SealedText implements AutoCloseable {
 
     @Override
     public void close() {
-        if (arena != null) {
-            arena.close();
-        } else if (memory.byteSize() <= MOST_SPARE) {
-            SPARE.set(memory);
-        }
+        room.giveBack();
     }
 }

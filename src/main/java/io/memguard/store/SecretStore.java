@@ -53,6 +53,7 @@ public final class SecretStore implements AutoCloseable {
     private final StoreLocks locks;
     private final Generations generations;
     private final StoreTotals totals;
+    private final NameFiles names;
     private final ValueWriter writer;
     private final Runnable closing;
 
@@ -71,6 +72,7 @@ public final class SecretStore implements AutoCloseable {
         this.locks = locks;
         this.generations = generations;
         this.totals = totals;
+        this.names = new NameFiles(layout);
         this.writer = new ValueWriter(layout, locks, generations, totals);
         locks.follow(generations);
         guards.storeIsOpen();
@@ -179,8 +181,8 @@ public final class SecretStore implements AutoCloseable {
      */
     public Moment write(SecretName name, MemorySegment value) {
         while (true) {
-            try {
-                Written written = writeAll(List.of(seal(name, value)));
+            try (var sealed = seal(name, value)) {
+                Written written = writeAll(List.of(sealed));
                 if (written.failure().isPresent()) {
                     throw notStored(written.failure().get());
                 }
@@ -191,17 +193,17 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** A value on its way to disk, encrypted. */
-    public static final class NewValue {
+    /** A value on its way to disk, encrypted; whoever has it closes it. */
+    public static final class NewValue implements AutoCloseable {
         private final SecretName name;
-        private final byte[] file;
+        private final SealedFile file;
         private final Fingerprint state;
         private final long epoch;
 
-        private NewValue(SecretName name, byte[] sealed, long epoch) {
+        private NewValue(SecretName name, SealedFile file, long epoch) {
             this.name = name;
-            this.file = EntryCipher.encode(sealed);
-            this.state = Fingerprint.of(sealed);
+            this.file = file;
+            this.state = file.state();
             this.epoch = epoch;
         }
 
@@ -209,7 +211,7 @@ public final class SecretStore implements AutoCloseable {
             return name;
         }
 
-        byte[] file() {
+        SealedFile file() {
             return file;
         }
 
@@ -218,8 +220,14 @@ public final class SecretStore implements AutoCloseable {
         }
 
         /** The length of its file in bytes. */
-        public int size() {
-            return file.length;
+        public long size() {
+            return file.size();
+        }
+
+        /** Frees the memory of a large one. */
+        @Override
+        public void close() {
+            file.close();
         }
     }
 
@@ -228,7 +236,7 @@ public final class SecretStore implements AutoCloseable {
         return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> {
             keys.update();
             return writable().with(now -> {
-                byte[] sealed = now.writing().seal(EntryCipher.Purpose.VALUE, name.hash(), value);
+                var sealed = SealedFile.seal(now.writing(), EntryCipher.Purpose.VALUE, name.hash(), value);
                 return new NewValue(name, sealed, now.epoch());
             });
         });
@@ -399,55 +407,40 @@ public final class SecretStore implements AutoCloseable {
     /**
      * The names of the secrets.
      *
-     * @param readable sorted
+     * @param readable sorted, each once; decoded when they are asked for
      * @param unreadable how many values have a name file that is missing or damaged
      */
     public record Names(List<String> readable, int unreadable) {}
 
-    /** All names, decrypted. */
-    public Names names() {
+    /** All names, decrypted, and others among them. */
+    public Names names(Iterable<String> others) {
         return during(ErrorCode.RETRIEVE_FAILED, "the names could not be read", () -> {
-            var readable = new ArrayList<String>();
+            var readable = new NameList.Builder();
+            others.forEach(readable::add);
             int unreadable = 0;
             locks.requirePresent();
-            for (String file : place.list(StoreLayout::isValue)) {
-                String hex = StoreLayout.hex(file).orElseThrow();
-                var name = nameOf(hex);
-                name.ifPresent(readable::add);
-                // A value is deleted before its name: one that is still there has no name that opens.
-                unreadable += name.isPresent() || place.use(() -> Files.notExists(layout.value(hex))) ? 0 : 1;
+            try (var files = FileIndex.of(place, StoreLayout::isValue)) {
+                for (String file : files) {
+                    String hex = StoreLayout.hex(file).orElseThrow();
+                    var name = nameOf(hex);
+                    name.ifPresent(utf8 -> readable.add(MemorySegment.ofArray(utf8)));
+                    // A value is deleted before its name: one that is still there has no name that opens.
+                    unreadable += name.isPresent() || place.use(() -> Files.notExists(layout.value(hex))) ? 0 : 1;
+                }
             }
-            readable.sort(null);
-            return new Names(readable, unreadable);
+            return new Names(readable.sorted(), unreadable);
         });
     }
 
     /** Nothing where the value is gone, or its name is missing or damaged. */
-    private Optional<String> nameOf(String hex) throws IOException {
-        byte[] hash = HexFormat.of().parseHex(hex);
-        try {
-            return keys.with(now -> {
-                Optional<byte[]> file = place.use(() -> SmallFile.read(layout.name(hex), 4 * SecretName.MAX_BYTES));
-                if (file.isEmpty()) {
-                    return Optional.empty();
-                }
-                var opened = openName(now, hash, EntryCipher.decode(file.get()));
-                if (!opened.authentic()) {
-                    keys.requireNewest(now); // Read again: the file may be under another key by now, too.
-                }
-                return Optional.ofNullable(opened.result());
-            });
-        } catch (SmallFile.StrangeFileException | IllegalArgumentException e) {
-            return Optional.empty(); // One damaged name must not hide the others.
-        }
-    }
-
-    private static EntryCipher.Opened<String> openName(Keyring keys, byte[] hash, byte[] sealed) {
-        return keys.open(
-                EntryCipher.Purpose.NAME,
-                hash,
-                sealed,
-                text -> new String(text.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+    private Optional<byte[]> nameOf(String hex) throws IOException {
+        return keys.with(now -> {
+            Optional<byte[]> name = place.use(() -> names.open(now, hex));
+            if (name.isEmpty()) {
+                keys.requireNewest(now); // Read again: the file may be under another key by now, too.
+            }
+            return name;
+        });
     }
 
     /**
@@ -522,23 +515,38 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
+    /** Until there is nothing more of it: a listing may leave out what is beside a file that goes. */
     private long removeFiles(Predicate<String> filter) throws IOException {
         long removed = 0;
-        var left = new ArrayList<String>();
-        for (String file : place.list(filter)) {
-            try {
-                removed += Files.deleteIfExists(layout.directory().resolve(file)) ? 1 : 0;
-            } catch (IOException e) {
-                left.add(file);
-            }
+        for (long before = -1; removed > before; ) {
+            before = removed;
+            removed += removeListed(filter);
         }
+        return removed;
+    }
+
+    private long removeListed(Predicate<String> filter) throws IOException {
+        var left = new ArrayList<String>(1);
+        long[] counts = new long[2];
+        place.forEach(file -> {
+            if (filter.test(file)) {
+                try {
+                    counts[0] += Files.deleteIfExists(layout.directory().resolve(file)) ? 1 : 0;
+                } catch (IOException e) {
+                    counts[1]++;
+                    if (left.isEmpty()) {
+                        left.add(file);
+                    }
+                }
+            }
+        });
         if (!left.isEmpty()) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED,
-                    left.size() + " files in " + layout.name() + " could not be removed (the first: " + left.getFirst()
+                    counts[1] + " files in " + layout.name() + " could not be removed (the first: " + left.getFirst()
                             + "); fix their permissions and run cleanup again");
         }
-        return removed;
+        return counts[0];
     }
 
     private static <T> T during(ErrorCode code, String what, StoreLocks.Task<T> task) {

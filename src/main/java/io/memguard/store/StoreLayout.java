@@ -2,7 +2,6 @@ package io.memguard.store;
 
 import io.memguard.os.Posix;
 import io.memguard.os.SmallFile;
-import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.Fingerprint;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -63,11 +62,13 @@ record StoreLayout(Path directory, Path name) {
 
     /** Which content a file has now. */
     Fingerprint fingerprint(Path file) throws IOException {
-        try {
-            return SmallFile.read(file, SecretStore.MAX_FILE)
-                    .map(EntryCipher::decode)
-                    .map(Fingerprint::of)
-                    .orElse(Fingerprint.ABSENT);
+        try (var opened = SmallFile.open(file, SecretStore.MAX_FILE).orElse(null)) {
+            if (opened == null) {
+                return Fingerprint.ABSENT;
+            }
+            try (var sealed = SealedText.read(opened)) {
+                return Fingerprint.of(sealed.bytes());
+            }
         } catch (SmallFile.StrangeFileException e) {
             return Fingerprint.DAMAGED;
         }
@@ -78,6 +79,11 @@ record StoreLayout(Path directory, Path name) {
         Fingerprint state = fingerprint(file);
         Posix.syncDirectory(directory);
         return state;
+    }
+
+    /** The name of a file of a secret, by the hash. */
+    static String file(String hex, boolean isValue) {
+        return PREFIX + hex + (isValue ? VALUE : NAME);
     }
 
     static boolean isValue(String file) {

@@ -5,7 +5,6 @@ import io.memguard.os.DurableFile;
 import io.memguard.os.DurableGroup;
 import io.memguard.os.FileVersion;
 import io.memguard.os.SmallFile;
-import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.Fingerprint;
 import io.memguard.store.keyring.Keyring;
 import io.memguard.store.rollback.RollbackGuard;
@@ -21,8 +20,10 @@ final class ValueWriter {
     private final StoreLocks locks;
     private final Generations generations;
     private final StoreTotals totals;
+    private final NameFiles names;
 
     ValueWriter(StoreLayout layout, StoreLocks locks, Generations generations, StoreTotals totals) {
+        this.names = new NameFiles(layout);
         this.layout = layout;
         this.locks = locks;
         this.generations = generations;
@@ -110,63 +111,52 @@ final class ValueWriter {
 
     private SecretStore.Written replace(Keyring keys, RollbackGuard guard, List<SecretStore.NewValue> values)
             throws IOException {
-        List<DurableGroup.NewFile> files = newNames(keys, values);
+        List<DurableGroup.NewFile> files = names(keys, values);
         int names = files.size();
         for (var value : values) {
-            files.add(file(layout.value(value.name().hex()), value.name(), value.file()));
+            String prefix = StoreLayout.temporaryPrefix(value.name().stripe());
+            files.add(DurableGroup.NewFile.of(layout.value(value.name().hex()), prefix, value.file()));
         }
         try (var group = DurableGroup.prepare(layout.directory(), files)) {
             for (var value : values) {
                 guard.expect(value.name().hash(), value.state(), () -> state(value.name()));
             }
+            boolean named = false;
             for (int i = 0; i < names; i++) {
-                group.publishNext();
+                named |= group.publish(i);
             }
-            if (names > 0) {
+            if (named) {
                 group.sync(); // A value is never without its name.
             }
-            return publish(group, guard, values);
+            return publish(group, names, guard, values);
         }
     }
 
-    private List<DurableGroup.NewFile> newNames(Keyring keys, List<SecretStore.NewValue> values) throws IOException {
+    /** The files of those names that may be missing or damaged; of many values each is looked at by the group's threads. */
+    private List<DurableGroup.NewFile> names(Keyring keys, List<SecretStore.NewValue> values) throws IOException {
         var files = new ArrayList<DurableGroup.NewFile>();
         for (var value : values) {
             SecretName name = value.name();
-            var target = layout.name(name.hex());
-            if (!hasName(keys, name)) {
-                byte[] sealed = keys.writing().seal(EntryCipher.Purpose.NAME, name.hash(), name.utf8());
-                files.add(file(target, name, EntryCipher.encode(sealed)));
+            if (values.size() > 1 || !names.isReadable(keys, name.hex())) {
+                files.add(new DurableGroup.NewFile(
+                        layout.name(name.hex()), StoreLayout.temporaryPrefix(name.stripe()), slot -> {
+                            if (!names.isReadable(keys, name.hex())) {
+                                slot.put(names.seal(keys, name));
+                            }
+                        }));
             }
         }
         return files;
     }
 
-    /** A name that is damaged is written again. */
-    private boolean hasName(Keyring keys, SecretName name) throws IOException {
-        try {
-            return SmallFile.read(layout.name(name.hex()), 4 * SecretName.MAX_BYTES)
-                    .map(file -> keys.<Boolean, RuntimeException>open(
-                                    EntryCipher.Purpose.NAME, name.hash(), EntryCipher.decode(file), text -> true)
-                            .authentic())
-                    .orElse(false);
-        } catch (SmallFile.StrangeFileException e) {
-            return false;
-        }
-    }
-
-    private static DurableGroup.NewFile file(java.nio.file.Path target, SecretName name, byte[] content) {
-        return new DurableGroup.NewFile(target, content, StoreLayout.temporaryPrefix(name.stripe()));
-    }
-
-    private SecretStore.Written publish(DurableGroup group, RollbackGuard guard, List<SecretStore.NewValue> values)
-            throws IOException {
+    private SecretStore.Written publish(
+            DurableGroup group, int first, RollbackGuard guard, List<SecretStore.NewValue> values) throws IOException {
         int published = 0;
         Optional<IOException> failure = Optional.empty();
         try {
             for (var value : values) {
                 generations.raise(value.name().stripe());
-                group.publishNext();
+                group.publish(first + published);
                 published++;
             }
         } catch (IOException e) {

@@ -4,9 +4,11 @@ import io.memguard.ErrorCode;
 import io.memguard.Progress;
 import io.memguard.SecretBuffer;
 import io.memguard.memory.GuardedMemory;
+import io.memguard.memory.Scratch;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
+import io.memguard.store.keyring.Keyring;
 import io.memguard.store.keyring.KeyringHolder;
 import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
@@ -16,10 +18,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.List;
-import java.util.Optional;
 import java.util.TreeSet;
 
 /** Opens every file of a store, while other processes read and write. Changes no file; plaintext lies in windows only. */
@@ -39,7 +38,7 @@ public final class Verification {
     }
 
     /**
-     * What was found; names of files, which say nothing of the secrets.
+     * What was found.
      *
      * @param files that were opened: values and names
      * @param damaged whose content is not what was stored, or can't be read
@@ -48,7 +47,7 @@ public final class Verification {
      * @param exposed that others than the owner may read or write, as far as the folder lets them
      */
     public record Result(
-            long files, List<String> damaged, List<String> nameless, List<String> rolledBack, List<String> exposed) {}
+            long files, FoundFiles damaged, FoundFiles nameless, FoundFiles rolledBack, FoundFiles exposed) {}
 
     /** Whether random bytes sealed under the store's key come back. */
     public boolean roundTrip() {
@@ -74,47 +73,51 @@ public final class Verification {
 
     /** Opens all files; {@code progress} counts them. */
     public Result run(Progress progress) {
-        try {
-            List<String> files = directory.list(name -> StoreLayout.hex(name).isPresent());
-            files.sort(null); // A value and its name lie beside each other.
+        try (var files = FileIndex.of(directory, file -> true)) {
             var result = new Result(
-                    files.size(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+                    files.size(), new FoundFiles(), new FoundFiles(), new FoundFiles(), new FoundFiles());
             progress.at(0, files.size());
-            for (int i = 0; i < files.size(); i++) {
-                look(files.get(i), result);
-                progress.at(i + 1, files.size());
+            long done = 0;
+            for (String file : files) {
+                look(file, result);
+                progress.at(++done, files.size());
             }
-            result.rolledBack().addAll(rolledBack(files));
+            lookAtRecords(files, result.rolledBack());
             return result;
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be verified", e);
         }
     }
 
-    /** By its records: of the files that were there, and of those that should be. */
-    private List<String> rolledBack(List<String> files) throws IOException {
-        var wrong = new ArrayList<String>();
+    /** Of the files that were there, and of those that should be. */
+    private void lookAtRecords(FileIndex files, FoundFiles rolledBack) throws IOException {
         try (var lease = keys.current()) {
             RollbackGuard guard = guards.of(lease.keys().metadata());
             if (guard.isOn()) {
-                var hashes = new TreeSet<>(guard.hashes());
-                files.stream()
-                        .filter(StoreLayout::isValue)
-                        .map(file -> StoreLayout.hex(file).orElseThrow())
-                        .forEach(hashes::add);
-                for (String hash : hashes) {
-                    Path file = layout.value(hash);
-                    boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
-                        return guard.right(HexFormat.of().parseHex(hash), () -> layout.durableFingerprint(file))
-                                .equals(layout.fingerprint(file));
-                    });
-                    if (!right) {
-                        wrong.add(String.valueOf(file.getFileName()));
+                var missing = new TreeSet<>(guard.hashes());
+                for (String file : files) {
+                    String hash = StoreLayout.hex(file).orElseThrow();
+                    if (StoreLayout.isValue(file)) {
+                        missing.remove(hash);
+                        lookAtRecord(hash, guard, rolledBack);
                     }
+                }
+                for (String hash : missing) {
+                    lookAtRecord(hash, guard, rolledBack);
                 }
             }
         }
-        return wrong;
+    }
+
+    private void lookAtRecord(String hash, RollbackGuard guard, FoundFiles rolledBack) throws IOException {
+        Path file = layout.value(hash);
+        boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
+            return guard.right(HexFormat.of().parseHex(hash), () -> layout.durableFingerprint(file))
+                    .equals(layout.fingerprint(file));
+        });
+        if (!right) {
+            rolledBack.add(StoreLayout.file(hash, true));
+        }
     }
 
     private void look(String file, Result result) {
@@ -156,22 +159,27 @@ public final class Verification {
 
     private boolean isAuthentic(String file) throws IOException {
         String hash = StoreLayout.hex(file).orElseThrow();
-        var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
+        Path path = layout.directory().resolve(file);
         return keys.with(now -> {
-            Optional<byte[]> content = locks.locked(
-                    StoreLayout.stripeOfHex(hash),
-                    () -> SmallFile.read(layout.directory().resolve(file), SecretStore.MAX_FILE));
-            if (content.isEmpty()) {
-                return true; // Deleted in the meantime.
+            // What is open stays as it is.
+            try (var content = locks.locked(
+                            StoreLayout.stripeOfHex(hash), () -> SmallFile.open(path, SecretStore.MAX_FILE))
+                    .orElse(null)) {
+                boolean authentic = content == null || isAuthentic(now, file, content); // or deleted in the meantime
+                if (!authentic) {
+                    keys.requireNewest(now);
+                }
+                return authentic;
             }
-            byte[] sealed = EntryCipher.decode(content.get());
-            boolean authentic = now.<Boolean, RuntimeException>open(
-                            purpose, HexFormat.of().parseHex(hash), sealed, text -> true)
-                    .authentic();
-            if (!authentic) {
-                keys.requireNewest(now);
-            }
-            return authentic;
         });
+    }
+
+    private static boolean isAuthentic(Keyring keys, String file, SmallFile content) throws IOException {
+        var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
+        byte[] place = HexFormat.of().parseHex(StoreLayout.hex(file).orElseThrow());
+        try (var sealed = SealedText.read(content);
+                var opened = Scratch.empty()) {
+            return keys.open(purpose, place, sealed.bytes(), opened);
+        }
     }
 }

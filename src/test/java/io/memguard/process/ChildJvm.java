@@ -32,6 +32,22 @@ public final class ChildJvm implements AutoCloseable {
      */
     public static ChildJvm start(String classPath, Class<?> main, List<String> before, List<String> arguments)
             throws IOException {
+        return start(classPath, main, before, List.of(), arguments);
+    }
+
+    /**
+     * Starts one with the classes of the tests.
+     *
+     * @param options of {@code java}
+     */
+    public static ChildJvm start(Class<?> main, List<String> before, List<String> options, List<String> arguments)
+            throws IOException {
+        return start(classPath(), main, before, options, arguments);
+    }
+
+    private static ChildJvm start(
+            String classPath, Class<?> main, List<String> before, List<String> options, List<String> arguments)
+            throws IOException {
         var command = new ArrayList<>(before);
         command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -39,8 +55,9 @@ public final class ChildJvm implements AutoCloseable {
                 "-XX:-UsePerfData",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
-                classPath,
-                main.getName()));
+                classPath));
+        command.addAll(options);
+        command.add(main.getName());
         command.addAll(arguments);
         return new ChildJvm(
                 new ProcessBuilder(command).redirectErrorStream(true).start());

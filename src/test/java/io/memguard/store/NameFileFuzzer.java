@@ -28,7 +28,7 @@ public final class NameFileFuzzer {
     /** Whether it was taken for a file of this store. */
     public static boolean takes(byte[] file) throws IOException {
         Files.write(STORE.nameFile(), file);
-        var names = STORE.store().names();
+        var names = STORE.store().names(List.of());
         boolean taken = names.unreadable() == 0;
         assertEquals(taken ? List.of(FixedStore.NAME, FixedStore.OTHER) : List.of(FixedStore.OTHER), names.readable());
         return taken;

@@ -43,8 +43,15 @@ public final class EntryCipher {
     public byte[] seal(Purpose purpose, byte[] place, MemorySegment plaintext) {
         try (var arena = Arena.ofConfined()) {
             var sealed = arena.allocate(plaintext.byteSize() + StoreKey.OVERHEAD);
-            key.seal(aad(arena, purpose, place), plaintext, sealed);
+            seal(purpose, place, plaintext, sealed);
             return sealed.toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    /** Seals native plaintext into native memory of its length + {@link StoreKey#OVERHEAD}. */
+    public void seal(Purpose purpose, byte[] place, MemorySegment plaintext, MemorySegment sealed) {
+        try (var arena = Arena.ofConfined()) {
+            key.seal(aad(arena, purpose, place), plaintext, sealed);
         }
     }
 
@@ -67,6 +74,20 @@ public final class EntryCipher {
             return open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plaintext)
                     ? new Opened<>(true, plaintext.read(use))
                     : new Opened<>(false, null);
+        }
+    }
+
+    /** Opens what is no secret as such, a name, into ordinary memory; nothing where it is not authentic. */
+    public Optional<byte[]> open(Purpose purpose, byte[] place, byte[] sealed) {
+        if (sealed.length < StoreKey.OVERHEAD) {
+            return Optional.empty();
+        }
+        try (var arena = Arena.ofConfined()) {
+            var text = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
+            var room = arena.allocate(Math.max(1, key.room(sealed.length))).asSlice(0, key.room(sealed.length));
+            return key.open(aad(arena, purpose, place), text, room)
+                    ? Optional.of(room.asSlice(0, sealed.length - StoreKey.OVERHEAD).toArray(ValueLayout.JAVA_BYTE))
+                    : Optional.empty();
         }
     }
 

@@ -68,6 +68,20 @@ public record Keyring(
         return opened;
     }
 
+    /** Opens a name under any of the keys; see {@link EntryCipher#open}. */
+    public Optional<byte[]> openName(byte[] hash, byte[] sealed) {
+        var opened = next == null
+                ? Optional.<byte[]>empty()
+                : cipher(next).open(EntryCipher.Purpose.NAME, hash, sealed);
+        if (opened.isEmpty()) {
+            opened = cipher(current).open(EntryCipher.Purpose.NAME, hash, sealed);
+        }
+        if (opened.isEmpty()) {
+            requireComplete();
+        }
+        return opened;
+    }
+
     /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
     public boolean open(EntryCipher.Purpose purpose, byte[] place, MemorySegment sealed, Scratch plaintext) {
         if (next != null && cipher(next).open(purpose, place, sealed, plaintext)) {
