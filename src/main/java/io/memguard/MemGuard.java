@@ -550,9 +550,9 @@ public final class MemGuard implements AutoCloseable {
     public List<String> list() {
         requireOpen();
         SecretStore.Names names = store.names(secrets.values().stream()
-                        .filter(secret -> secret.isMemoryOnly() && secret.isAlive())
-                        .map(Secret::name)
-                ::iterator);
+                .filter(secret -> secret.isMemoryOnly() && secret.isAlive())
+                .map(Secret::name)
+                .toList());
         if (names.unreadable() > 0) {
             log().log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
         }
@@ -981,7 +981,7 @@ public final class MemGuard implements AutoCloseable {
     }
 
     private static Duration positive(@Nullable Duration duration) {
-        if (duration == null || duration.toMillis() <= 0) {
+        if (duration == null || TimeUnit.MILLISECONDS.convert(duration) <= 0) { // Forever has more than a long.
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a time to live is at least a millisecond");
         }
         return duration;

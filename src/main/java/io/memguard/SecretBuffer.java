@@ -90,40 +90,59 @@ public final class SecretBuffer implements AutoCloseable {
 
     /** Takes text as UTF-8 out of a heap array and wipes the array; the same limits as {@link #consume(byte[])}. */
     public static SecretBuffer consume(char[] source) {
-        var encoder = StandardCharsets.UTF_8
-                .newEncoder()
-                .onMalformedInput(CodingErrorAction.REPORT)
-                .onUnmappableCharacter(CodingErrorAction.REPORT);
-        try (var scratch = allocate(3L * source.length)) {
-            long size = scratch.write(segment -> {
-                var out = segment.asByteBuffer();
-                var result = encoder.encode(CharBuffer.wrap(source), out, true);
-                return result.isError() ? -1 : out.position();
-            });
-            if (size < 0) {
-                throw new MemGuardException(
-                        ErrorCode.INVALID_ARGUMENTS,
-                        "the text is not valid UTF-16 (an unpaired surrogate)",
-                        new CharacterCodingException());
-            }
-            return scratch.read(segment -> copyOf(segment.asSlice(0, size)));
+        try {
+            return encoded(source);
         } finally {
             Arrays.fill(source, '\0');
         }
     }
 
+    private static SecretBuffer encoded(char[] text) {
+        var encoder = StandardCharsets.UTF_8
+                .newEncoder()
+                .onMalformedInput(CodingErrorAction.REPORT)
+                .onUnmappableCharacter(CodingErrorAction.REPORT);
+        var buffer = allocate(utf8Length(text));
+        try {
+            boolean valid = buffer.write(segment -> {
+                var out = segment.asByteBuffer();
+                return encoder.encode(CharBuffer.wrap(text), out, true).isUnderflow() && !out.hasRemaining();
+            });
+            if (!valid) {
+                throw new MemGuardException(
+                        ErrorCode.INVALID_ARGUMENTS,
+                        "the text is not valid UTF-16 (an unpaired surrogate)",
+                        new CharacterCodingException());
+            }
+            return buffer;
+        } catch (Throwable failure) {
+            buffer.close();
+            throw failure;
+        }
+    }
+
+    /** A pair of surrogates is four bytes, which is two each. */
+    private static long utf8Length(char[] text) {
+        long length = 0;
+        for (char unit : text) {
+            length += unit < 0x80 ? 1 : unit < 0x800 || Character.isSurrogate(unit) ? 2 : 3;
+        }
+        return length;
+    }
+
     /**
      * Reads a channel to its end, without the heap. The channel stays open.
      *
-     * @param limit the most it may hold, in bytes
+     * @param limit the most it may hold, in bytes; never more than {@link #MAX_SIZE}
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where there is more
      */
     public static SecretBuffer readFrom(ReadableByteChannel channel, long limit) throws IOException {
         if (limit < 0) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a limit is 0 or more bytes, not " + limit);
         }
+        long most = Math.min(limit, MAX_SIZE);
         try (var spool = new Spool();
-                var piece = allocate(limit < PIECE ? limit + 1 : PIECE)) {
+                var piece = allocate(most < PIECE ? most + 1 : PIECE)) {
             long filled = 0;
             while (true) {
                 int count = piece.readOnce(channel, filled);
@@ -131,9 +150,9 @@ public final class SecretBuffer implements AutoCloseable {
                     return piece.joined(spool, filled);
                 }
                 filled += count;
-                if (spool.size() + filled > limit) {
+                if (spool.size() + filled > most) {
                     throw new MemGuardException(
-                            ErrorCode.INVALID_ARGUMENTS, "the value is longer than the limit of " + limit + " bytes");
+                            ErrorCode.INVALID_ARGUMENTS, "the value is longer than the limit of " + most + " bytes");
                 }
                 if (filled == piece.size()) {
                     piece.<@Nullable Void, RuntimeException>read(segment -> {

@@ -117,7 +117,8 @@ final class StoreChecks {
         if (!result.exposed().isEmpty()) {
             findings.add(Finding.advice(
                     "store files",
-                    "readable for others, were it not for the folder: " + result.exposed().among(result.files()),
+                    "readable for others, were it not for the folder: "
+                            + result.exposed().among(result.files()),
                     "chmod 600 those files"));
         }
         return findings.isEmpty()

@@ -9,6 +9,7 @@ import io.memguard.os.UserFile;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -18,6 +19,8 @@ import java.util.Objects;
 public final class SecretSources {
     /** The longest passphrase, in bytes. */
     public static final int MAX_SIZE = 4096;
+
+    private static final int LINE_END = 2;
 
     private SecretSources() {}
 
@@ -31,7 +34,7 @@ public final class SecretSources {
     public static SecretSource file(Path file) {
         SecretSource source = () -> {
             try (var in = SecretFile.open(file)) {
-                return line(SecretBuffer.readFrom(in.getChannel(), MAX_SIZE));
+                return line(wholeOf(in.getChannel()));
             } catch (IOException e) {
                 throw unreadable("the file " + file, e);
             }
@@ -49,7 +52,7 @@ public final class SecretSources {
     public static SecretSource descriptor(int descriptor) {
         return kept(() -> {
             try (var in = new InheritedDescriptor(descriptor)) {
-                var whole = SecretBuffer.readFrom(in, MAX_SIZE);
+                var whole = wholeOf(in);
                 if (whole.size() == 0) {
                     whole.close();
                     throw new IOException("it is empty, or was read to its end before");
@@ -113,6 +116,19 @@ public final class SecretSources {
         return () -> secret.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf);
     }
 
+    private static SecretBuffer wholeOf(ReadableByteChannel channel) throws IOException {
+        try {
+            return SecretBuffer.readFrom(channel, MAX_SIZE + LINE_END);
+        } catch (MemGuardException e) {
+            throw e.code() == ErrorCode.INVALID_ARGUMENTS ? tooLong() : e;
+        }
+    }
+
+    private static MemGuardException tooLong() {
+        return new MemGuardException(
+                ErrorCode.INVALID_ARGUMENTS, "the passphrase or PIN is longer than " + MAX_SIZE + " bytes");
+    }
+
     /** Drops one line end; takes the buffer over. */
     private static SecretBuffer line(SecretBuffer whole) {
         try (whole) {
@@ -120,6 +136,9 @@ public final class SecretSources {
                 long end = text.byteSize();
                 end -= end > 0 && text.get(ValueLayout.JAVA_BYTE, end - 1) == '\n' ? 1 : 0;
                 end -= end < text.byteSize() && end > 0 && text.get(ValueLayout.JAVA_BYTE, end - 1) == '\r' ? 1 : 0;
+                if (end > MAX_SIZE) {
+                    throw tooLong();
+                }
                 return SecretBuffer.copyOf(text.asSlice(0, end));
             });
         }

@@ -21,8 +21,8 @@ public final class OrdinaryMemory {
      */
     public static MemorySegment allocate(long size, Arena arena) {
         long mapped = Math.max(1, size);
-        var memory = mmap(
-                MemorySegment.NULL, mapped, PROT_READ() | PROT_WRITE(), MAP_PRIVATE() | MAP_ANONYMOUS(), -1, 0);
+        var memory =
+                mmap(MemorySegment.NULL, mapped, PROT_READ() | PROT_WRITE(), MAP_PRIVATE() | MAP_ANONYMOUS(), -1, 0);
         if (memory.address() == FAILED) {
             throw new OutOfMemoryError("the system has no " + size + " bytes of memory");
         }

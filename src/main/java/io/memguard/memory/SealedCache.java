@@ -3,12 +3,15 @@ package io.memguard.memory;
 import static io.memguard.ffi.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
+import io.memguard.ErrorCode;
+import io.memguard.MemGuardException;
 import io.memguard.ffi.cache.MgUsage;
 import io.memguard.os.Forgotten;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +33,8 @@ public final class SealedCache implements AutoCloseable {
     /** System property: {@code false} keeps the key out of memfd_secret memory, which forbids hibernation while in use. */
     public static final String MEMFD_SECRET_PROPERTY = "memguard.memfd_secret";
 
+    private static final int MOST = 1024; // CACHES of the native library, which says that it has no room for more
+
     private static boolean linked; // Set once; a thread that does not see it yet does it again.
 
     private final long cache;
@@ -46,7 +51,13 @@ public final class SealedCache implements AutoCloseable {
         init();
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
-            NativeStatus.check(mg_cache_new(flags(), out));
+            int status = mg_cache_new(flags(), out);
+            if (status == MG_ERR_OUT_OF_MEMORY()) {
+                throw new MemGuardException(
+                        ErrorCode.SECURITY_ERROR,
+                        MOST + " stores are open in this process, which is the most there may be; close some first");
+            }
+            NativeStatus.check(status);
             return new SealedCache(out.get(ValueLayout.JAVA_LONG, 0));
         }
     }
@@ -75,7 +86,13 @@ public final class SealedCache implements AutoCloseable {
     public long put(MemorySegment value, Duration lifetime, Duration idle) {
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
-            int status = mg_put(cache, value, value.byteSize(), lifetime.toMillis(), idle.toMillis(), out);
+            int status = mg_put(
+                    cache,
+                    value,
+                    value.byteSize(),
+                    TimeUnit.MILLISECONDS.convert(lifetime),
+                    TimeUnit.MILLISECONDS.convert(idle),
+                    out);
             if (status == STALE) {
                 throw new IllegalStateException("this cache is closed");
             }

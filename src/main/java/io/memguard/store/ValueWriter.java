@@ -4,7 +4,6 @@ import io.memguard.ErrorCode;
 import io.memguard.os.DurableFile;
 import io.memguard.os.DurableGroup;
 import io.memguard.os.FileVersion;
-import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.Fingerprint;
 import io.memguard.store.keyring.Keyring;
 import io.memguard.store.rollback.RollbackGuard;

@@ -74,8 +74,8 @@ public final class Verification {
     /** Opens all files; {@code progress} counts them. */
     public Result run(Progress progress) {
         try (var files = FileIndex.of(directory, file -> true)) {
-            var result = new Result(
-                    files.size(), new FoundFiles(), new FoundFiles(), new FoundFiles(), new FoundFiles());
+            var result =
+                    new Result(files.size(), new FoundFiles(), new FoundFiles(), new FoundFiles(), new FoundFiles());
             progress.at(0, files.size());
             long done = 0;
             for (String file : files) {

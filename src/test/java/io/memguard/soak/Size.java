@@ -185,7 +185,10 @@ public final class Size {
     }
 
     private MemGuard open() {
-        return MemGuard.at(directory).keys(new NumberedKeys()).mode(OpenMode.OPEN_OR_CREATE).open();
+        return MemGuard.at(directory)
+                .keys(new NumberedKeys())
+                .mode(OpenMode.OPEN_OR_CREATE)
+                .open();
     }
 
     private String name(int number) {

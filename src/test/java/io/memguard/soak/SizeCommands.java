@@ -80,7 +80,13 @@ public final class SizeCommands {
         run("old", "contains", "service-0000/database/password/0000000");
         run("old", "doctor", "--verify");
         run("old", "rotate");
-        run("old", "rekey", "--to", "software", "--new-passphrase-file", work.resolve("new").toString());
+        run(
+                "old",
+                "rekey",
+                "--to",
+                "software",
+                "--new-passphrase-file",
+                work.resolve("new").toString());
         run("new", "retrieve", "service-0000/database/password/0000000");
         run("new", "cleanup", "--yes");
     }
@@ -97,7 +103,13 @@ public final class SizeCommands {
         retrieve("old", value);
         run("old", "doctor", "--verify");
         run("old", "rotate");
-        run("old", "rekey", "--to", "software", "--new-passphrase-file", work.resolve("new").toString());
+        run(
+                "old",
+                "rekey",
+                "--to",
+                "software",
+                "--new-passphrase-file",
+                work.resolve("new").toString());
         retrieve("new", value);
         run("new", "cleanup", "--yes");
     }
@@ -123,7 +135,10 @@ public final class SizeCommands {
                 "io.memguard.cli.Main"));
         command.addAll(List.of(arguments));
         command.addAll(List.of(
-                "--dir", store.toString(), "--passphrase-file", work.resolve(passphrase).toString()));
+                "--dir",
+                store.toString(),
+                "--passphrase-file",
+                work.resolve(passphrase).toString()));
         long begin = System.nanoTime();
         int status = new ProcessBuilder(command)
                 .redirectOutput(out.toFile())
@@ -131,8 +146,7 @@ public final class SizeCommands {
                 .start()
                 .waitFor();
         require(status == 0, arguments[0] + " ended with " + status);
-        System.out.printf(
-                Locale.ROOT, "command.%s %.2f s%n", arguments[0], (System.nanoTime() - begin) / 1e9);
+        System.out.printf(Locale.ROOT, "command.%s %.2f s%n", arguments[0], (System.nanoTime() - begin) / 1e9);
         return out;
     }
 

@@ -38,7 +38,8 @@ class NameListTest {
     void theLongestNamesFillManyPiecesOfMemory() {
         var names = new TreeSet<String>();
         for (int i = 0; i < 5000; i++) {
-            names.add(("%08d".formatted(i) + "x".repeat(SecretName.MAX_BYTES)).substring(0, SecretName.MAX_BYTES - i % 9));
+            names.add(("%08d".formatted(i) + "x".repeat(SecretName.MAX_BYTES))
+                    .substring(0, SecretName.MAX_BYTES - i % 9));
         }
         assertEquals(List.copyOf(names), listOf(names.descendingSet()));
     }

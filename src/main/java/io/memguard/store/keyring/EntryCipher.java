@@ -86,7 +86,8 @@ public final class EntryCipher {
             var text = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
             var room = arena.allocate(Math.max(1, key.room(sealed.length))).asSlice(0, key.room(sealed.length));
             return key.open(aad(arena, purpose, place), text, room)
-                    ? Optional.of(room.asSlice(0, sealed.length - StoreKey.OVERHEAD).toArray(ValueLayout.JAVA_BYTE))
+                    ? Optional.of(
+                            room.asSlice(0, sealed.length - StoreKey.OVERHEAD).toArray(ValueLayout.JAVA_BYTE))
                     : Optional.empty();
         }
     }

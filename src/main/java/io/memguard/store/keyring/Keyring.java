@@ -70,9 +70,8 @@ public record Keyring(
 
     /** Opens a name under any of the keys; see {@link EntryCipher#open}. */
     public Optional<byte[]> openName(byte[] hash, byte[] sealed) {
-        var opened = next == null
-                ? Optional.<byte[]>empty()
-                : cipher(next).open(EntryCipher.Purpose.NAME, hash, sealed);
+        var opened =
+                next == null ? Optional.<byte[]>empty() : cipher(next).open(EntryCipher.Purpose.NAME, hash, sealed);
         if (opened.isEmpty()) {
             opened = cipher(current).open(EntryCipher.Purpose.NAME, hash, sealed);
         }

@@ -57,10 +57,14 @@ public final class MetadataStore {
     }
 
     private void write(Metadata sealed, MetadataGuard.Witness witness) throws IOException {
+        byte[] content = sealed.toBytes();
+        if (content.length > Metadata.MAX_SIZE) {
+            throw tooLong(content.length);
+        }
         var state = Fingerprint.of(sealed.seal());
         witness.expectMetadata(state, this::durable);
         storage.epoch(KeyringStorage.CHANGING); // Where the disk fails it stays so: the metadata may be in place.
-        storage.replaceMetadata(sealed.toBytes());
+        storage.replaceMetadata(content);
         storage.epoch(sealed.epoch());
         witness.settleMetadata(state);
     }
@@ -83,6 +87,13 @@ public final class MetadataStore {
         if (!Arrays.equals(present.toBytes(), before.toBytes())) {
             throw new KeyChangedException();
         }
+    }
+
+    private static MemGuardException tooLong(int length) {
+        return new MemGuardException(
+                ErrorCode.STORE_FAILED,
+                "the metadata would be " + length + " bytes long, and the longest that opens is " + Metadata.MAX_SIZE
+                        + "; make the provider's records of its keys shorter, or let it remove the old keys first");
     }
 
     static MemGuardException removed() {
