@@ -7,6 +7,7 @@ import io.memguard.keys.StoreKey;
 import io.memguard.memory.Scratch;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
