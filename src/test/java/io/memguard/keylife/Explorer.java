@@ -16,7 +16,9 @@ import java.util.function.Function;
 
 /**
  * Runs actors in every order of their steps that leads to another state: sooner those with few changes from an actor that
- * could go on to another one, and in a fixed mixture. Each order is run from the beginning, on the same store.
+ * could go on to another one, and in a fixed mixture. Each order is run from the beginning, on the same store. An actor may take
+ * another step than the last time, such as the look at shared files that is due once a second: such an order goes on as it can,
+ * is judged, and leads to no others.
  */
 final class Explorer {
     /** How far orders with more changes between actors are mixed with those with fewer. */
@@ -32,6 +34,7 @@ final class Explorer {
     private final PriorityQueue<Prefix> waiting = new PriorityQueue<>(Comparator.comparingDouble(Prefix::cost));
     private final SplittableRandom random = new SplittableRandom(21);
     private int runs;
+    private int others;
     private long steps;
 
     Explorer(
@@ -52,8 +55,13 @@ final class Explorer {
     /** How an order begins. */
     private record Prefix(List<Choice> choices, int preemptions, double cost) {}
 
-    /** What was done: whether these were all. */
-    record Result(int runs, int states, long steps, int mostPreemptions, boolean all) {}
+    /**
+     * What was done.
+     *
+     * @param others how many orders became others than was meant
+     * @param all whether these were all
+     */
+    record Result(int runs, int others, int states, long steps, int mostPreemptions, boolean all) {}
 
     Result explore(int limit) throws Exception {
         waiting.add(new Prefix(List.of(), 0, 0));
@@ -64,7 +72,7 @@ final class Explorer {
             run(next);
             runs++;
         }
-        return new Result(runs, known.size(), steps, most, waiting.isEmpty());
+        return new Result(runs, others, known.size(), steps, most, others == 0 && waiting.isEmpty());
     }
 
     private void run(Prefix prefix) throws Exception {
@@ -115,24 +123,19 @@ final class Explorer {
             }
             Choice goesOn = Choice.goesOn(last);
             boolean mayGoOn = choices.contains(goesOn);
-            Choice choice;
-            if (taken.size() < prefix.choices().size()) {
-                choice = prefix.choices().get(taken.size());
-                if (!choices.contains(choice)) {
-                    throw new IllegalStateException("the same order can't be run again");
+            Choice choice = mayGoOn ? goesOn : first(choices);
+            if (fresh && taken.size() < prefix.choices().size()) {
+                Choice meant = prefix.choices().get(taken.size());
+                if (choices.contains(meant)) {
+                    choice = meant;
+                } else {
+                    fresh = false;
+                    others++;
                 }
-            } else {
-                choice = mayGoOn ? goesOn : first(choices);
-                fresh = fresh && (choices.size() == 1 || known.add(order.signature()));
-                if (fresh && choices.size() > 1) {
-                    for (Choice other : choices) {
-                        if (!other.equals(choice)) {
-                            var choicesThen = new ArrayList<>(taken);
-                            choicesThen.add(other);
-                            int then = preemptions + cost(other, mayGoOn, last);
-                            waiting.add(new Prefix(choicesThen, then, then + SPREAD * random.nextDouble()));
-                        }
-                    }
+            } else if (fresh) {
+                fresh = choices.size() == 1 || known.add(order.signature());
+                if (fresh) {
+                    continueWithOthers(choices, choice, taken, preemptions, mayGoOn, last);
                 }
             }
             preemptions += cost(choice, mayGoOn, last);
@@ -141,6 +144,18 @@ final class Explorer {
             taken.add(choice);
             order.take(choice);
             steps++;
+        }
+    }
+
+    private void continueWithOthers(
+            List<Choice> choices, Choice choice, List<Choice> taken, int preemptions, boolean mayGoOn, int last) {
+        for (Choice other : choices) {
+            if (!other.equals(choice)) {
+                var choicesThen = new ArrayList<>(taken);
+                choicesThen.add(other);
+                int then = preemptions + cost(other, mayGoOn, last);
+                waiting.add(new Prefix(choicesThen, then, then + SPREAD * random.nextDouble()));
+            }
         }
     }
 

@@ -34,10 +34,11 @@ final class Interleavings {
         var result = new Explorer(
                         stepper, Path.of(arguments[0]).resolve(keys + "-" + begin), provider, begin, acts, kills)
                 .explore(Integer.parseInt(arguments[1]));
-        System.out.println(
-                keys + " " + begin + " " + acts + ": " + result.runs() + " orders, " + result.states() + " states, "
-                        + result.steps() + " steps, "
-                        + (result.all() ? "all" : "up to " + result.mostPreemptions() + " preemptions")
-                        + ", " + (System.nanoTime() - started) / 1_000_000 + " ms");
+        System.out.println(keys + " " + begin + " " + acts + ": " + result.runs() + " orders"
+                + (result.others() > 0 ? " (" + result.others() + " became others), " : ", ") + result.states()
+                + " states, "
+                + result.steps() + " steps, "
+                + (result.all() ? "all" : "up to " + result.mostPreemptions() + " preemptions")
+                + ", " + (System.nanoTime() - started) / 1_000_000 + " ms");
     }
 }
