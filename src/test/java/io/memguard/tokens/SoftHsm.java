@@ -19,7 +19,7 @@ public final class SoftHsm {
     /** The security officer's. */
     public static final String SO_PIN = "87654321";
 
-    private static final int STOCK = 64;
+    private static final int STOCK = 128;
 
     private static final Queue<Token> FRESH = new ArrayDeque<>();
 
