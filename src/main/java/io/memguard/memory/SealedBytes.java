@@ -37,7 +37,7 @@ public final class SealedBytes implements AutoCloseable {
     private static synchronized SealedCache cache() {
         SealedCache known = shared;
         if (known == null) {
-            known = SealedCache.create();
+            known = SealedCache.createForProcess();
             shared = known;
         }
         return known;

@@ -41,13 +41,23 @@ public final class SealedCache implements AutoCloseable {
 
     private final Runnable closing;
 
-    private SealedCache(long cache) {
+    private SealedCache(long cache, boolean watched) {
         this.cache = cache;
-        this.closing = Forgotten.watch(this, () -> mg_cache_free(cache));
+        Runnable free = () -> mg_cache_free(cache);
+        this.closing = watched ? Forgotten.watch(this, free) : free;
     }
 
-    /** A new, empty cache. */
+    /** A new, empty cache; freed when it was closed or forgotten. */
     public static SealedCache create() {
+        return create(true);
+    }
+
+    /** For a static field: if it were watched, the thread that watches would hold this class, and its loader, for ever. */
+    static SealedCache createForProcess() {
+        return create(false);
+    }
+
+    private static SealedCache create(boolean watched) {
         init();
         try (var arena = Arena.ofConfined()) {
             var out = arena.allocate(ValueLayout.JAVA_LONG);
@@ -58,7 +68,7 @@ public final class SealedCache implements AutoCloseable {
                         MOST + " stores are open in this process, which is the most there may be; close some first");
             }
             NativeStatus.check(status);
-            return new SealedCache(out.get(ValueLayout.JAVA_LONG, 0));
+            return new SealedCache(out.get(ValueLayout.JAVA_LONG, 0), watched);
         }
     }
 

@@ -23,6 +23,7 @@ public final class Forgotten {
     /**
      * Has this done once: when the result is run, or else after the object was collected.
      *
+     * @param object not to be in a static field: what is to be done is held until it is collected, and with it the class loader
      * @param giveBack does not know the object; may run while a call on it ends, unless that holds it by a reachability fence
      */
     public static Runnable watch(Object object, Runnable giveBack) {
