@@ -6,6 +6,7 @@ import io.memguard.os.FileSystemNeeds;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.util.Objects;
 
 /** Says what an I/O error means and what to do. File names in it are hashes. */
 final class StoreErrors {
@@ -17,7 +18,7 @@ final class StoreErrors {
 
     /** Java has one error for all kinds of memory, and for threads; its text says which. */
     static MemGuardException failed(ErrorCode code, String what, OutOfMemoryError e) {
-        String text = String.valueOf(e.getMessage());
+        String text = Objects.requireNonNullElse(e.getMessage(), "");
         String reason;
         if (text.contains("native thread")) {
             reason =
@@ -29,6 +30,8 @@ final class StoreErrors {
             reason = "memory for classes is used up; raise -XX:MaxMetaspaceSize";
         } else if (text.contains("heap") || text.contains("array size") || text.contains("GC overhead")) {
             reason = "the heap is full; raise -Xmx, or free some of it";
+        } else if (text.isBlank()) {
+            reason = "memory is used up; free some";
         } else {
             reason = "memory is used up (" + text.lines().findFirst().orElse("") + "); free some";
         }

@@ -24,6 +24,7 @@ class StoreErrorsTest {
         assertTrue(said("Metaspace").contains("MaxMetaspaceSize"));
         assertTrue(said("Cannot reserve 100 bytes of direct buffer memory").contains("MaxDirectMemorySize"));
         assertTrue(said("something new").contains("something new"));
+        assertTrue(said("").endsWith("memory is used up; free some"));
     }
 
     /** The words are the JVM's: the error that this one really gives. */
