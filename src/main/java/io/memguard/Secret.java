@@ -86,6 +86,17 @@ public final class Secret {
      */
     public <R extends @Nullable Object, X extends Throwable> R read(Borrower<R, X> use) throws X {
         Cached current = cached;
+        long window = current != null && isKnownToBeCurrent(current) ? current.open() : SealedCache.STALE;
+        return window < 0 ? readSlowly(use) : SealedCache.lend(window, use);
+    }
+
+    /** Small enough to be compiled into its callers; nearly every read passes here. */
+    private boolean isKnownToBeCurrent(Cached value) {
+        return value.isMemoryOnly() || (value.seen == guard.tick() && value.generation == guard.generation(stripe));
+    }
+
+    private <R extends @Nullable Object, X extends Throwable> R readSlowly(Borrower<R, X> use) throws X {
+        Cached current = cached;
         long window = open(current);
         while (window < 0 && !Objects.equals(current, cached)) { // replaced just now
             current = cached;
@@ -95,12 +106,11 @@ public final class Secret {
     }
 
     private long open(@Nullable Cached value) {
-        return value != null && (value.isMemoryOnly() || isCurrent(value)) ? value.open() : SealedCache.STALE;
+        return value != null && (isKnownToBeCurrent(value) || isCurrent(value)) ? value.open() : SealedCache.STALE;
     }
 
     private boolean isCurrent(Cached value) {
-        return value.generation == guard.generation(stripe)
-                && (value.seen == guard.tick() || guard.isStill(this, value));
+        return value.generation == guard.generation(stripe) && guard.isStill(this, value);
     }
 
     /** The length in bytes. */
