@@ -803,12 +803,30 @@ public final class MemGuard implements AutoCloseable {
         if (current != secret) {
             return current.read(use);
         }
+        long window = outdated == null ? SealedCache.STALE : openRenewed(secret, outdated);
+        if (window >= 0) {
+            return SealedCache.lend(window, use);
+        }
         try (var plaintext = Scratch.empty()) {
             if (!hydrate(secret, SecretName.of(secret.name()), outdated, plaintext)) {
                 throw gone();
             }
             return plaintext.read(use);
         }
+    }
+
+    /** A window on a cached value that only seemed outdated, since another name with its counter was changed; or STALE. */
+    private long openRenewed(Secret secret, Secret.Cached before) {
+        int now = tick;
+        if (!before.cache().contains(before.handle())) {
+            return SealedCache.STALE;
+        }
+        var moment = store.renewed(SecretName.of(secret.name()), before.moment());
+        if (moment.isEmpty()) {
+            return SealedCache.STALE;
+        }
+        var renewed = new Secret.Cached(before.cache(), before.handle(), moment.get(), now);
+        return secret.renew(before, renewed) ? renewed.open() : SealedCache.STALE;
     }
 
     /**

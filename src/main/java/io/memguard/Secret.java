@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Secret {
     /** Of a value that is in memory only: no file can outdate it. */
-    static final Moment MEMORY_ONLY = new Moment(Long.MIN_VALUE, FileVersion.NONE);
+    static final Moment MEMORY_ONLY = new Moment(Long.MIN_VALUE, FileVersion.NONE, false);
 
     /** A value in a cache, whose handle means nothing in another, and when it was the current one. */
     static final class Cached {
@@ -187,6 +187,15 @@ public final class Secret {
     boolean isAlive() {
         Cached current = cached;
         return current != null && current.cache().contains(current.handle());
+    }
+
+    /** The value that is in place is current in another generation, too; false where another one is in place. */
+    synchronized boolean renew(Cached before, Cached renewed) {
+        if (!before.equals(cached)) {
+            return false;
+        }
+        cached = renewed;
+        return true;
     }
 
     /** Swaps in a value; the one before is given up. */

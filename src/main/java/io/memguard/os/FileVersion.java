@@ -23,6 +23,8 @@ public record FileVersion(long device, long inode, long size, long changed, int 
     /** A file that was gone when it was looked at; equal to no other. */
     public static final FileVersion NONE = new FileVersion(-1, -1, -1, -1, -1);
 
+    private static final long SETTLING = 2000; // milliseconds: "changed" has no fractions of a second
+
     private static final int FORCE_SYNC = 0x2000; // AT_STATX_FORCE_SYNC: asks the server of a network file system
 
     /** Of what a name leads to, or of a link itself; nothing where there is none. */
@@ -50,6 +52,14 @@ public record FileVersion(long device, long inode, long size, long changed, int 
                 statx.stx_size(status),
                 statx_timestamp.tv_sec(change),
                 statx_timestamp.tv_nsec(change));
+    }
+
+    /**
+     * Whether a later change is certain to give another version. The clock of a file system moves in steps of some
+     * milliseconds, within which a file that takes the place of this one may even get its inode.
+     */
+    public boolean isSettled() {
+        return changed >= 0 && System.currentTimeMillis() - SETTLING > changed * 1000;
     }
 
     /** Whether both are the same file, with whatever content. */

@@ -164,6 +164,37 @@ public final class SecretStore implements AutoCloseable {
                 }));
     }
 
+    /**
+     * When a value is current that seems outdated: names that share a counter raise it for one another. Files are replaced
+     * and never written to, so one that is the same still has the same content.
+     *
+     * @return nothing where the value has to be read again
+     */
+    public Optional<Moment> renewed(SecretName name, Moment before) {
+        if (!before.settled() || isShared()) {
+            return Optional.empty();
+        }
+        return during(
+                ErrorCode.RETRIEVE_FAILED,
+                "the value could not be read",
+                () -> keys.with(now -> renewed(name, now, before)));
+    }
+
+    private Optional<Moment> renewed(SecretName name, Keyring now, Moment before) throws IOException {
+        if (guards.of(now.metadata()).isOn()) {
+            return Optional.empty(); // Its record has to be compared with what is in the file.
+        }
+        return locks.locked(name.stripe(), () -> {
+            if (guards.areGiven()) {
+                keys.requireStill(now.epoch()); // Another process may have begun to keep records.
+            }
+            long generation = generations.get(name.stripe());
+            return FileVersion.of(layout.value(name.hex()))
+                    .filter(before.file()::equals)
+                    .map(same -> before.under(generation));
+        });
+    }
+
     /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
     private static MemGuardException cut(InternalError e) {
         return new MemGuardException(
@@ -313,7 +344,7 @@ public final class SecretStore implements AutoCloseable {
                 keys.requireNewest(now);
                 throw rolledBack(name);
             }
-            return Optional.of(new Moment(found.generation(), file.version()));
+            return Optional.of(Moment.of(found.generation(), file.version()));
         }
     }
 

@@ -178,7 +178,7 @@ final class ValueWriter {
         var moments = new ArrayList<Moment>();
         for (var value : durable) {
             FileVersion file = FileVersion.of(layout.value(value.name().hex())).orElse(FileVersion.NONE);
-            moments.add(new Moment(generations.get(value.name().stripe()), file));
+            moments.add(Moment.of(generations.get(value.name().stripe()), file));
         }
         return moments;
     }
