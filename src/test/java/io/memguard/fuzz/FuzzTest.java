@@ -34,14 +34,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FuzzTest {
     private static final int SECONDS = Integer.getInteger("fuzz.seconds", 0);
     private static final Map<Class<?>, Integer> INPUTS_OF_THE_GATE = Map.of(
-            ValueFileFuzzer.class, 2_000,
-            NameFileFuzzer.class, 2_000,
-            MetadataFuzzer.class, 20_000,
-            ContainerFuzzer.class, 4_000,
-            Pkcs11UriFuzzer.class, 20_000,
-            SettingsFuzzer.class, 4_000,
-            SunConfigurationFuzzer.class, 1_500,
-            CommandLineFuzzer.class, 250);
+            ValueFileFuzzer.class, 1_000,
+            NameFileFuzzer.class, 1_000,
+            MetadataFuzzer.class, 10_000,
+            ContainerFuzzer.class, 2_000,
+            Pkcs11UriFuzzer.class, 10_000,
+            SettingsFuzzer.class, 2_000,
+            SunConfigurationFuzzer.class, 800,
+            CommandLineFuzzer.class, 120);
     private static final Pattern INPUTS = Pattern.compile("stat::number_of_executed_units: *(\\d+)");
     private static final Pattern COVERAGE = Pattern.compile("cov: (\\d+) ft: (\\d+)(?![\\s\\S]*cov: )");
 
