@@ -2,11 +2,14 @@ package io.memguard.doctor;
 
 import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Optional;
 
-/** How memory gets onto a disk: swap, hibernation, core dumps. */
+/** How memory gets onto a disk: swap, hibernation, core dumps, crash files. */
 final class DiskChecks {
+    private static final String ERROR_FILE = "-XX:ErrorFile=";
+
     private DiskChecks() {}
 
     static List<Finding> all(Machine machine) {
@@ -15,7 +18,27 @@ final class DiskChecks {
                 hibernation(machine, MemoryChecks.usesSecretMemory()),
                 ProcessFlags.isDumpable()
                         ? core(machine, ResourceLimits.coreDump().soft())
-                        : Finding.ok("core dumps", "none: this process is not dumpable"));
+                        : Finding.ok("core dumps", "none: this process is not dumpable"),
+                crashFile(errorFile()));
+    }
+
+    /** Where the JVM writes its crash file; empty where it was not told. */
+    private static String errorFile() {
+        return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(argument -> argument.startsWith(ERROR_FILE))
+                .reduce("", (before, last) -> last.substring(ERROR_FILE.length()));
+    }
+
+    /** The JVM reads protected memory where a register points into it, whichever thread it was lent to. */
+    static Finding crashFile(String errorFile) {
+        return errorFile.equals("/dev/null")
+                ? Finding.ok("crash file", "none (" + ERROR_FILE + "/dev/null)")
+                : Finding.advice(
+                        "crash file",
+                        "written to " + (errorFile.isEmpty() ? "the working directory (hs_err_pid*.log)" : errorFile)
+                                + " where the JVM crashes: of a value that native code has at that moment, it shows some"
+                                + " bytes",
+                        "start Java with " + ERROR_FILE + "/dev/null");
     }
 
     static Finding swap(Machine machine) {

@@ -21,6 +21,10 @@ final class Search {
     private static final String REGISTERS =
             "in the registers of a thread that worked with it at this moment; MemGuard.hardenProcess() ends core dumps";
 
+    private static final String CRASH_FILE =
+            "8 bytes for each register and each word of the stack that points into what native code was lent, and vector"
+                    + " registers: start the JVM with -XX:ErrorFile=/dev/null";
+
     private static final String TOKEN_AT_WORK =
             "in memory of the token's library, which encrypts in this process; a real HSM or TPM does not";
 
@@ -128,14 +132,19 @@ final class Search {
                 .filter(control -> !findings.has(control))
                 .findFirst();
         boolean ofToken = tokenAtWork && place.isMemory() && !open.isEmpty();
-        if ((!open.isEmpty() && !ofToken) || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
+        boolean ofCrash = place == Place.HS_ERR
+                && phase == Phase.BORROW
+                && open.stream().map(Hit::canary).allMatch(Workload.LENT::contains);
+        if ((!open.isEmpty() && !ofToken && !ofCrash) || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
             state = State.LEAKED;
         } else if (missing.isPresent()) {
             state = State.NOT_PROVEN;
             note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
             state = State.EXCEPTION;
-            note = ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
+            note = ofCrash
+                    ? CRASH_FILE
+                    : ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
         } else {
             state = State.CLEAN;
         }

@@ -46,6 +46,9 @@ final class Workload {
     /** In bytes: keys, passwords, tokens, certificates, a file. */
     static final int[] SIZES = {16, 24, 32, 64, 100, 256, 1000, 4096, 20_000, 100_000};
 
+    /** Names of what a callback has {@link Phase#BORROW}; the first one is given to native code that crashes. */
+    static final List<String> LENT = List.of(value(0), value(2), value(8));
+
     private static final int THREADS = 8;
 
     // What a search must find; kept alive for that.
@@ -175,9 +178,9 @@ final class Workload {
     private void phases(MemGuard guard) throws Exception {
         stops.wire().of(guard);
         stops.at(Phase.AT_REST.name());
-        guard.<@Nullable Void, Exception>readAll(List.of(value(0), value(2), value(8)), lent -> {
+        guard.<@Nullable Void, Exception>readAll(LENT, lent -> {
             use(lent.getFirst());
-            stops.at(Phase.BORROW.name());
+            stops.at(Phase.BORROW.name(), lent.getFirst());
             return null;
         });
         underLoad(guard);

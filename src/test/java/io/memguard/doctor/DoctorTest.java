@@ -51,6 +51,7 @@ class DoctorTest {
                         "swap",
                         "hibernation",
                         "core dumps",
+                        "crash file",
                         "ptrace",
                         "dumpable",
                         "attach mechanism",
@@ -99,6 +100,13 @@ class DoctorTest {
         assertFinding(Finding.Level.ADVICE, "/var/core/%p", "ulimit -c 0", DiskChecks.core(file, -1));
         var pipe = machine("proc/sys/kernel/core_pattern", "|/usr/lib/systemd/systemd-coredump %P\n");
         assertFinding(Finding.Level.ADVICE, "systemd-coredump", "sysctl -w", DiskChecks.core(pipe, 0));
+    }
+
+    @Test
+    void aCrashFileThatIsWrittenIsAdvice() {
+        assertFinding(Finding.Level.OK, "none", "", DiskChecks.crashFile("/dev/null"));
+        assertFinding(Finding.Level.ADVICE, "hs_err_pid", "-XX:ErrorFile=/dev/null", DiskChecks.crashFile(""));
+        assertFinding(Finding.Level.ADVICE, "/var/log/x", "-XX:ErrorFile=", DiskChecks.crashFile("/var/log/x"));
     }
 
     @Test

@@ -87,6 +87,12 @@ class ProveTest {
             assertFalse(cell.note().startsWith(Search.CONTROL_MISSING), text);
             assertTrue(cell.state() != State.NOT_PROVEN || !cell.note().isEmpty(), text);
         }
+        Cell crash = report.cells().stream()
+                .filter(cell -> cell.place() == Place.HS_ERR && cell.phase() == Phase.BORROW)
+                .findFirst()
+                .orElseThrow();
+        assertEquals(State.EXCEPTION, crash.state(), "native code that crashes shows what it was lent: " + text);
+        assertTrue(crash.note().contains("-XX:ErrorFile=/dev/null"), text);
         Set<String> known = Set.of(Workload.DIRECT, Workload.HELD, "container password");
         assertTrue(report.exceptions().stream().map(Report.KnownException::what).allMatch(known::contains), text);
         assertTrue(
