@@ -37,9 +37,7 @@ class SharedStripeTest {
     }
 
     private MemGuard open() {
-        return MemGuard.at(directory)
-                .keys(new FixedKeys(1))
-                .open();
+        return MemGuard.at(directory).keys(new FixedKeys(1)).open();
     }
 
     private static void store(MemGuard guard, String name, int size, long seed) {

@@ -142,9 +142,7 @@ final class Search {
             note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
             state = State.EXCEPTION;
-            note = ofCrash
-                    ? CRASH_FILE
-                    : ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
+            note = ofCrash ? CRASH_FILE : ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
         } else {
             state = State.CLEAN;
         }
