@@ -76,14 +76,7 @@ class GuidesTest {
     private Path home = Path.of("");
 
     static Stream<String> guides() throws IOException {
-        var guides =
-                new TreeSet<>(List.of("README.md", "INTEGRATION.md", "BUILDING.md", "CONTRIBUTING.md", "SECURITY.md"));
-        for (String folder : List.of("docs", "docs/migration")) {
-            try (var files = Files.list(Path.of(folder))) {
-                files.map(Path::toString).filter(file -> file.endsWith(".md")).forEach(guides::add);
-            }
-        }
-        return guides.stream();
+        return Documents.all().stream();
     }
 
     @Test
