@@ -54,9 +54,10 @@ final class Sweeper implements AutoCloseable {
 
     private static void run(WeakReference<MemGuard> store) {
         try {
-            do {
+            // At once, too: it loads what a class loader that was stopped does not load any more.
+            while (sweepIfPossible(store)) {
                 Thread.sleep(INTERVAL);
-            } while (sweepIfPossible(store));
+            }
         } catch (InterruptedException e) {
             // Closed.
         } catch (LinkageError e) {

@@ -43,6 +43,7 @@ public final class SealedCache implements AutoCloseable {
 
     private SealedCache(long cache, boolean watched) {
         this.cache = cache;
+        mg_cache_free$address(); // Loads the class that calls it: a class loader that was stopped loads none any more.
         Runnable free = () -> mg_cache_free(cache);
         this.closing = watched ? Forgotten.watch(this, free) : free;
     }
