@@ -38,7 +38,7 @@ final class BulkStore {
 
     static BulkStore ofBuffers(Map<String, SecretBuffer> values) {
         return of(values, buffer -> {
-            MemGuard.requireValue(buffer);
+            Arguments.requireValue(buffer);
             return new Plaintext() {
                 @Override
                 public <R> R read(Borrower<R, RuntimeException> use) {
@@ -50,7 +50,7 @@ final class BulkStore {
 
     static BulkStore ofSegments(Map<String, MemorySegment> values) {
         return of(values, segment -> {
-            MemGuard.requireNative(segment);
+            Arguments.requireNative(segment);
             return new Plaintext() {
                 @Override
                 public <R> R read(Borrower<R, RuntimeException> use) {
@@ -62,7 +62,7 @@ final class BulkStore {
 
     /** Checks all before the first one is stored. */
     private static <V> BulkStore of(Map<String, V> values, Function<V, Plaintext> plaintext) {
-        MemGuard.requireValue(values);
+        Arguments.requireValue(values);
         var all = new ArrayList<Value>();
         values.forEach((text, value) -> all.add(new Value(text, SecretName.of(text), plaintext.apply(value))));
         return new BulkStore(all);

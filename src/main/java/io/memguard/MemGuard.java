@@ -1,30 +1,22 @@
 package io.memguard;
 
 import io.memguard.events.DirectAccessEvent;
-import io.memguard.events.HydrateEvent;
-import io.memguard.events.KeyInvalidEvent;
 import io.memguard.events.RateLimitedEvent;
 import io.memguard.events.StoreEvent;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyRecord;
-import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.memory.Addresses;
-import io.memguard.memory.GuardedMemory;
-import io.memguard.memory.LockedMemory;
-import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Scratch;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
-import io.memguard.memory.Windows;
 import io.memguard.os.NativeAccess;
 import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
 import io.memguard.store.Moment;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
-import io.memguard.store.StoreAccess;
 import io.memguard.store.StoreOpener;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -36,10 +28,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Names are 1 to 1,024 bytes of UTF-8. Values are 0 bytes to 1 GiB, as far as memory can be locked for them.
  *
  * <p><b>The degraded state.</b> Where the native libraries can't be loaded, opening fails and says why; with
- * {@link Builder#allowDegraded()} it opens without a cache: {@link #store} reaches the disk, {@link #retrieve} answers
+ * {@link MemGuardBuilder#allowDegraded()} it opens without a cache: {@link #store} reaches the disk, {@link #retrieve} answers
  * {@link Status#RUST_NOT_READY}, reads and memory-only secrets fail, and {@link #retrieveDirect} works. When the
  * libraries can be loaded again, the next call notices (it looks once a second) and all works as usual.
  */
@@ -60,28 +49,17 @@ public final class MemGuard implements AutoCloseable {
     /** How long a memory-only secret lives without use, unless said otherwise. */
     public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
 
-    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
-    private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
-
     private final SecretStore store;
-    private final Duration hydratedIdle;
-    private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
-    private final Sweeper sweeper = new Sweeper(this);
-    private volatile @Nullable SealedCache cache;
-    private volatile boolean closed;
-    private volatile boolean suspended;
-    private volatile int tick;
-    private long lastRecovery = System.nanoTime();
+    private final SecretCache cache;
 
-    private MemGuard(SecretStore store, @Nullable SealedCache cache, Duration hydratedIdle) {
+    MemGuard(SecretStore store, @Nullable SealedCache sealed, Duration idle) {
         this.store = store;
-        this.cache = cache;
-        this.hydratedIdle = hydratedIdle;
+        this.cache = new SecretCache(store, sealed, idle);
     }
 
     /** Begins to open the store in {@code directory/memguard_secure}. */
-    public static Builder at(Path directory) {
-        return new Builder(directory);
+    public static MemGuardBuilder at(Path directory) {
+        return new MemGuardBuilder(directory);
     }
 
     /** What a store says about itself without a key; nothing where there is none. */
@@ -118,177 +96,9 @@ public final class MemGuard implements AutoCloseable {
         return !ProcessFlags.isDumpable() && ResourceLimits.coreDump().soft() == 0;
     }
 
-    /** How to open a store; not thread-safe. */
-    public static final class Builder {
-        private final Path directory;
-        private @Nullable KeyProvider provider;
-        private OpenMode mode = OpenMode.OPEN_OR_CREATE;
-        private MemoryPolicy policy = MemoryPolicy.REQUIRE_LOCKED;
-        private @Nullable Duration wait;
-        private Duration hydratedIdle = Duration.ZERO;
-        private boolean degraded;
-        private @Nullable TrustedRecords records;
-        private boolean group;
-        private boolean sharedFileSystem;
-
-        private Builder(Path directory) {
-            this.directory = Objects.requireNonNull(directory);
-        }
-
-        /** Who has the key; required. The provider is closed together with the store. */
-        public Builder keys(KeyProvider keyProvider) {
-            this.provider = Objects.requireNonNull(keyProvider);
-            return this;
-        }
-
-        /** Whether a store may be made; {@link OpenMode#OPEN_OR_CREATE} unless said otherwise. */
-        public Builder mode(OpenMode openMode) {
-            this.mode = Objects.requireNonNull(openMode);
-            return this;
-        }
-
-        /** What to do where memory can't be locked; {@link MemoryPolicy#REQUIRE_LOCKED} unless said otherwise. */
-        public Builder policy(MemoryPolicy memoryPolicy) {
-            this.policy = Objects.requireNonNull(memoryPolicy);
-            return this;
-        }
-
-        /**
-         * How long a borrow waits at most for locked memory while others have all of it, before it fails with
-         * {@link ErrorCode#SECURITY_ERROR}, which names the limit; zero for not at all. Unless said otherwise a second
-         * during which no borrow that waits gets any, and 30 seconds at most: a rush is waited for, a callback that waits
-         * for what it holds itself is not. Like the memory it counts for the whole process. {@link SecretBuffer}s, which
-         * live longer, never wait.
-         */
-        public Builder lockedMemoryWait(Duration longest) {
-            if (longest == null || longest.isNegative() || longest.compareTo(LONGEST_WAIT) > 0) {
-                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "wait for locked memory from 0 to 1 hour");
-            }
-            this.wait = longest;
-            return this;
-        }
-
-        /** How long a value from disk stays in the cache without use; for ever unless said otherwise. */
-        public Builder cacheIdle(Duration idle) {
-            this.hydratedIdle = positive(idle);
-            return this;
-        }
-
-        /**
-         * Detects files of an earlier time that were put back, one or all: records of the present state of each are kept
-         * outside of the directory, in a token ({@link io.memguard.keys.pkcs11.Pkcs11Records}). A new store keeps them from
-         * the beginning, an existing one since {@link #acceptPresentState}. Every process that opens the store has to say
-         * where they are; who does not gets {@link ErrorCode#SECURITY_ERROR}, and so does a read, {@code contains} or an
-         * opening that finds an earlier state, or a file missing. Each store and delete writes to the token twice, each read
-         * from disk asks it once; reads from the cache don't.
-         *
-         * @param where closed with the store
-         */
-        public Builder detectRollback(TrustedRecords where) {
-            this.records = Objects.requireNonNull(where);
-            return this;
-        }
-
-        /**
-         * Opens the store whatever its state, records that state as the right one, and closes it: to begin the detection of
-         * roll-backs, or after a backup was restored on purpose. Nobody else reads or writes meanwhile.
-         *
-         * @return how many secrets were recorded otherwise before: changed, missing or put back
-         * @throws MemGuardException as by {@link #open}; {@link ErrorCode#STORE_FAILED} where the token fails: try again
-         */
-        public long acceptPresentState(Progress progress) {
-            if (records == null) {
-                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "call detectRollback(...) before");
-            }
-            mode = OpenMode.EXISTING;
-            try (var guard = open(true)) {
-                return guard.store.recording().accept(progress);
-            }
-        }
-
-        /**
-         * Opens the store also where a group has access to its directory (mode 2770), as Kubernetes makes it for a volume with
-         * {@code fsGroup}. What it costs: every member of that group can delete the store, put an earlier state in its place,
-         * or read which files there are; none can read or change a value without the key.
-         */
-        public Builder allowGroupAccess() {
-            this.group = true;
-            return this;
-        }
-
-        /**
-         * Opens the store also on a network or FUSE file system (NFS, SMB, CephFS, 9p, virtiofs, bindfs ...), whose mounts
-         * don't share a page cache. What it costs: each read looks at the file, which is a question to the server, since
-         * another host's changes can't be seen in memory. Only one host may change keys at a time, and only where the file
-         * system keeps locks of all hosts apart (NFSv4 does, two bindfs mounts don't).
-         */
-        public Builder allowSharedFileSystem() {
-            this.sharedFileSystem = true;
-            return this;
-        }
-
-        /** Opens also where the native libraries can't be loaded; see the class's description of the degraded state. */
-        public Builder allowDegraded() {
-            this.degraded = true;
-            return this;
-        }
-
-        /**
-         * Opens the store. Where it fails, nothing on disk has changed and the provider is closed.
-         *
-         * @throws MemGuardException {@link ErrorCode#KEY_INVALID} where the key is missing, wrong or replaced;
-         *     {@link ErrorCode#SECURITY_ERROR} where the directory is open to others, memory can't be locked, or the
-         *     native libraries can't be loaded; {@link ErrorCode#INVALID_ARGUMENTS} where the mode does not fit
-         */
-        public MemGuard open() {
-            return open(false);
-        }
-
-        private MemGuard open(boolean accepting) {
-            KeyProvider keys = provider;
-            if (keys == null) {
-                throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "call keys(...) before open()");
-            }
-            SealedCache cache = null;
-            try {
-                NativeAccess.require();
-                LockedMemory.accept(policy);
-                if (wait != null) {
-                    LockedMemory.waitAtMost(wait);
-                }
-                if (degraded) {
-                    NativeLibraries.allowAbsence();
-                }
-                if (!degraded || NativeLibraries.isLoaded()) {
-                    cache = SealedCache.create();
-                } else {
-                    log().log(
-                                    System.Logger.Level.WARNING,
-                                    "degraded: {0}",
-                                    NativeLibraries.failure().orElse(""));
-                }
-                var access = new StoreAccess(mode == OpenMode.READ_ONLY, group, sharedFileSystem);
-                var store = StoreOpener.open(directory, mode, keys, records, accepting, access);
-                return new MemGuard(store, cache, hydratedIdle);
-            } catch (Throwable failure) {
-                if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {
-                    new KeyInvalidEvent().commit();
-                }
-                if (cache != null) {
-                    cache.close();
-                }
-                keys.close();
-                if (records != null) {
-                    records.close();
-                }
-                throw failure;
-            }
-        }
-    }
-
     /** Stores a value durably, in place of the one before; the buffer stays the caller's. */
     public Status store(String name, SecretBuffer value) {
-        requireValue(value);
+        Arguments.requireValue(value);
         return value.<Status, RuntimeException>read(segment -> store(name, segment));
     }
 
@@ -302,18 +112,18 @@ public final class MemGuard implements AutoCloseable {
      */
     public Status store(String name, MemorySegment value) {
         SecretName checked = SecretName.of(name);
-        requireNative(value);
-        requireOpen();
+        Arguments.requireNative(value);
+        cache.requireOpen();
         return Addresses.<Status, RuntimeException>read(value, memory -> store(name, checked, memory));
     }
 
     private Status store(String name, SecretName checked, MemorySegment value) {
         var event = new StoreEvent();
         event.begin();
-        boolean ready = isReady();
-        int now = tick;
+        boolean ready = cache.isReady();
+        int now = cache.tick();
         Moment moment = store.write(checked, value);
-        boolean cached = ready && cacheIfOpen(name, checked, value, moment, now);
+        boolean cached = ready && cache.put(name, checked, value, moment, now);
         event.commit();
         return cached ? Status.DONE : Status.RUST_NOT_READY;
     }
@@ -338,33 +148,18 @@ public final class MemGuard implements AutoCloseable {
     }
 
     private Status storeAll(BulkStore values) {
-        requireOpen();
+        cache.requireOpen();
         var event = new StoreEvent();
         event.begin();
-        boolean ready = isReady();
-        int now = tick;
+        boolean ready = cache.isReady();
+        int now = cache.tick();
         boolean cached = values.write(
                 store,
                 (value, moment) -> ready
                         && value.plaintext()
-                                .<Boolean>read(
-                                        segment -> cacheIfOpen(value.text(), value.name(), segment, moment, now)));
+                                .<Boolean>read(segment -> cache.put(value.text(), value.name(), segment, moment, now)));
         event.commit();
         return ready && cached ? Status.DONE : Status.RUST_NOT_READY;
-    }
-
-    /** What is durable by now must not fail any more where the cache is shut down or closed meanwhile. */
-    private boolean cacheIfOpen(String name, SecretName checked, MemorySegment value, Moment moment, int now) {
-        SealedCache target = cache;
-        if (target == null) {
-            return false;
-        }
-        try {
-            put(name, checked, seal(target, value, moment, now));
-            return true;
-        } catch (IllegalStateException e) {
-            return false;
-        }
     }
 
     /** The same with a time to live, and {@link #DEFAULT_IDLE}. */
@@ -382,7 +177,7 @@ public final class MemGuard implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where a stored secret has this name
      */
     public void storeEphemeral(String name, SecretBuffer value, Duration timeToLive, Duration idle) {
-        requireValue(value);
+        Arguments.requireValue(value);
         value.<@Nullable Void, RuntimeException>read(segment -> {
             storeEphemeral(name, segment, timeToLive, idle);
             return null;
@@ -395,30 +190,24 @@ public final class MemGuard implements AutoCloseable {
      */
     public void storeEphemeral(String name, MemorySegment value, Duration timeToLive, Duration idle) {
         SecretName checked = SecretName.of(name);
-        requireNative(value);
-        positive(timeToLive);
-        positive(idle);
-        requireReady();
+        Arguments.requireNative(value);
+        Arguments.positive(timeToLive);
+        Arguments.positive(idle);
+        cache.requireReady();
         if (store.contains(checked)) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,
                     "a stored secret has this name; delete it first, or choose another name");
         }
-        SealedCache target = cache();
-        long sealed = Addresses.<Long, RuntimeException>read(value, memory -> target.put(memory, timeToLive, idle));
-        put(name, checked, new Secret.Cached(target, sealed, Secret.MEMORY_ONLY, tick));
-        sweeper.startOrSweep();
+        Addresses.<@Nullable Void, RuntimeException>read(value, memory -> {
+            cache.putMemoryOnly(name, checked, memory, timeToLive, idle);
+            return null;
+        });
     }
 
     /** Lends a value by its name; {@link #secret} gives a handle that saves the look-up. See {@link Secret#read}. */
     public <R extends @Nullable Object, X extends Throwable> R read(String name, Borrower<R, X> use) throws X {
-        if (closed) {
-            throw isClosed();
-        }
-        Secret known = name == null ? null : secrets.get(name);
-        return known != null
-                ? known.read(use)
-                : handle(name, SecretName.of(name)).read(use);
+        return cache.read(name, use);
     }
 
     /** Uses several values at once. */
@@ -447,24 +236,7 @@ public final class MemGuard implements AutoCloseable {
 
     /** A handle on a secret, its value already in the cache; empty where there is none. */
     public Optional<Secret> secret(String name) {
-        SecretName checked = SecretName.of(name);
-        requireReady();
-        Secret known = secrets.get(name);
-        if (known != null && known.isMemoryOnly() && known.isAlive()) {
-            return Optional.of(known);
-        }
-        if (!store.contains(checked)) {
-            return Optional.empty();
-        }
-        Secret secret = handle(name, checked);
-        Optional<Secret> found = Optional.of(secret);
-        Secret.Cached before = secret.cached();
-        if (before != null && before.isMemoryOnly() && secret.isAlive()) { // stored just now
-            return found;
-        }
-        try (var plaintext = Scratch.empty()) {
-            return hydrate(secret, checked, before, plaintext) ? found : Optional.empty();
-        }
+        return cache.load(name);
     }
 
     /**
@@ -474,11 +246,11 @@ public final class MemGuard implements AutoCloseable {
      */
     public Status retrieve(String name) {
         SecretName.of(name);
-        requireOpen();
-        if (!isReady()) {
+        cache.requireOpen();
+        if (!cache.isReady()) {
             return Status.RUST_NOT_READY;
         }
-        return secret(name).isPresent() ? Status.DONE : Status.NOT_FOUND;
+        return cache.load(name).isPresent() ? Status.DONE : Status.NOT_FOUND;
     }
 
     /**
@@ -491,7 +263,7 @@ public final class MemGuard implements AutoCloseable {
      */
     public Optional<byte[]> retrieveDirect(String name) {
         SecretName checked = SecretName.of(name);
-        requireOpen();
+        cache.requireOpen();
         try {
             DirectAccessLimit.OF_THIS_PROCESS.count(storeId(), checked);
         } catch (MemGuardException refused) {
@@ -500,16 +272,10 @@ public final class MemGuard implements AutoCloseable {
         }
         var event = new DirectAccessEvent();
         event.begin();
-        boolean ready = isReady();
+        boolean ready = cache.isReady();
         Optional<byte[]> bytes = onHeap(checked);
         if (ready && bytes.isPresent()) {
-            Secret secret = handle(name, checked);
-            Secret.Cached before = secret.cached();
-            if (before == null || !before.isMemoryOnly()) {
-                try (var plaintext = Scratch.empty()) {
-                    hydrate(secret, checked, before, plaintext);
-                }
-            }
+            cache.refresh(name, checked);
         }
         event.commit();
         return bytes;
@@ -526,21 +292,15 @@ public final class MemGuard implements AutoCloseable {
     /** Whether a value is stored under this name, on disk or in memory only. */
     public boolean contains(String name) {
         SecretName checked = SecretName.of(name);
-        requireOpen();
-        Secret known = secrets.get(name);
-        return (known != null && known.isMemoryOnly() && known.isAlive()) || store.contains(checked);
+        cache.requireOpen();
+        return cache.isMemoryOnly(name) || store.contains(checked);
     }
 
     /** Deletes a value durably, from memory and disk; false where there was none. */
     public boolean delete(String name) {
         SecretName checked = SecretName.of(name);
-        requireOpen();
-        Secret known = secrets.get(name);
-        Secret.Cached before = known == null ? null : known.cached();
-        boolean inMemory = known != null && known.isMemoryOnly() && known.isAlive();
-        boolean deleted = store.delete(checked);
-        dropDeleted(name, before);
-        return deleted || inMemory;
+        cache.requireOpen();
+        return cache.delete(name, checked);
     }
 
     /**
@@ -548,11 +308,8 @@ public final class MemGuard implements AutoCloseable {
      * takes 4 bytes each of the heap. Values whose name is damaged are left out, and counted in the log.
      */
     public List<String> list() {
-        requireOpen();
-        SecretStore.Names names = store.names(secrets.values().stream()
-                .filter(secret -> secret.isMemoryOnly() && secret.isAlive())
-                .map(Secret::name)
-                .toList());
+        cache.requireOpen();
+        SecretStore.Names names = store.names(cache.memoryOnly());
         if (names.unreadable() > 0) {
             log().log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
         }
@@ -564,13 +321,13 @@ public final class MemGuard implements AutoCloseable {
      * of the machine, or after a process was killed while it stored, looks at every file.
      */
     public Stats stats() {
-        requireOpen();
+        cache.requireOpen();
         SecretStore.Totals totals = store.totals();
         return new Stats(
                 storageType(store.info().keys()),
                 Stats.ENCRYPTION_TYPE,
                 Stats.KEY_STRENGTH,
-                isReady(),
+                cache.isReady(),
                 totals.items(),
                 totals.bytes(),
                 store.directory(),
@@ -591,36 +348,8 @@ public final class MemGuard implements AutoCloseable {
 
     /** What is in memory at present. In the degraded state only what buffers hold. */
     public MemoryUsage memoryUsage() {
-        requireOpen();
-        if (!isReady()) {
-            return new MemoryUsage(
-                    0,
-                    0,
-                    0,
-                    0,
-                    GuardedMemory.lockedBytes(),
-                    GuardedMemory.unlockedBytes(),
-                    MemoryUsage.Protection.NONE,
-                    isHardened());
-        }
-        SealedCache.Usage usage = cache().usage();
-        return new MemoryUsage(
-                usage.items(),
-                usage.valueBytes(),
-                usage.sealedBytes(),
-                usage.windowsInUse(),
-                usage.lockedBytes() + GuardedMemory.lockedBytes(),
-                usage.unlockedBytes() + GuardedMemory.unlockedBytes(),
-                protection(usage.memoryKind()),
-                isHardened());
-    }
-
-    private static MemoryUsage.Protection protection(int kind) {
-        return switch (kind) {
-            case SealedCache.MEMFD_SECRET -> MemoryUsage.Protection.MEMFD_SECRET;
-            case SealedCache.LOCKED -> MemoryUsage.Protection.LOCKED;
-            default -> MemoryUsage.Protection.UNLOCKED;
-        };
+        cache.requireOpen();
+        return MemoryUsage.of(cache.usage(), isHardened());
     }
 
     /**
@@ -634,7 +363,7 @@ public final class MemGuard implements AutoCloseable {
      *     one could not be destroyed
      */
     public void rotate(Progress progress) {
-        requireReady();
+        cache.requireReady();
         try {
             store.keyChange().rotate(progress);
         } finally {
@@ -652,7 +381,7 @@ public final class MemGuard implements AutoCloseable {
      * @throws MemGuardException as by {@link #rotate}
      */
     public void rekey(KeyProvider to, Progress progress) {
-        requireReady();
+        cache.requireReady();
         try {
             store.keyChange().rekey(to, progress);
         } catch (Throwable failure) {
@@ -672,7 +401,7 @@ public final class MemGuard implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} where no change is under way; else as by {@link #rotate}
      */
     public void abortRekey(Progress progress) {
-        requireReady();
+        cache.requireReady();
         try {
             store.keyChange().abort(progress);
         } finally {
@@ -687,7 +416,7 @@ public final class MemGuard implements AutoCloseable {
      * @return the keys, in words for people
      */
     public List<String> forgetOldKeys() {
-        requireReady();
+        cache.requireReady();
         try {
             return store.keyChange().forgetOld();
         } finally {
@@ -696,13 +425,13 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
-     * Ends the detection of roll-backs, see {@link Builder#detectRollback}, and removes the records; nothing where there are
+     * Ends the detection of roll-backs, see {@link MemGuardBuilder#detectRollback}, and removes the records; nothing where there are
      * none.
      *
      * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where the token or the disk fails: try again
      */
     public void endRollbackDetection() {
-        requireReady();
+        cache.requireReady();
         try {
             store.recording().end();
         } finally {
@@ -712,11 +441,8 @@ public final class MemGuard implements AutoCloseable {
 
     /** Forgets all values in memory, memory-only ones too; what is on disk is read again when it is needed. */
     public void cleanupMemory() {
-        requireOpen();
-        secrets.keySet().forEach(this::drop);
-        if (cache != null) {
-            Windows.trim();
-        }
+        cache.requireOpen();
+        cache.clear();
     }
 
     /**
@@ -724,24 +450,13 @@ public final class MemGuard implements AutoCloseable {
      * process: until {@link #startCache} this behaves as in the degraded state, but for keys and plaintext, which stay
      * off the heap. Idempotent.
      */
-    public synchronized void shutdownCache() {
-        requireOpen();
-        suspended = true;
-        SealedCache ending = cache;
-        cache = null;
-        secrets.clear();
-        if (ending != null) {
-            ending.close();
-        }
+    public void shutdownCache() {
+        cache.suspend();
     }
 
     /** Begins with an empty cache after {@link #shutdownCache}; idempotent. */
-    public synchronized void startCache() {
-        requireOpen();
-        suspended = false;
-        if (cache == null && NativeLibraries.isLoaded()) {
-            cache = SealedCache.create();
-        }
+    public void startCache() {
+        cache.resume();
     }
 
     /**
@@ -752,7 +467,7 @@ public final class MemGuard implements AutoCloseable {
      * @throws MemGuardException {@link ErrorCode#CLEANUP_FAILED} where something is left; says what
      */
     public long cleanupAll() {
-        requireOpen();
+        cache.requireOpen();
         cleanupMemory();
         return store.removeAll();
     }
@@ -765,254 +480,17 @@ public final class MemGuard implements AutoCloseable {
     @Override
     public void close() {
         StackRoom.requireForCall();
-        closed = true;
-        sweeper.close();
-        SealedCache ending = cache;
-        if (ending != null) {
-            ending.close();
-        }
+        cache.close();
         store.close();
     }
 
-    /** The cache of a reader; throws where there is none. */
-    SealedCache cache() {
-        SealedCache ready = cache;
-        if (ready == null) {
-            requireReady();
-            ready = Objects.requireNonNull(cache);
-        }
-        return ready;
-    }
-
-    long generation(int stripe) {
-        return store.generation(stripe);
-    }
-
-    /** Brings the current value of a secret into the cache, and lends it from where it was decrypted to. */
-    <R extends @Nullable Object, X extends Throwable> R readStored(
-            Secret secret, Secret.@Nullable Cached before, Borrower<R, X> use) throws X {
-        requireReady();
-        Secret.Cached outdated = before;
-        if (before != null && before.isMemoryOnly()) { // It has expired: what is on disk counts again.
-            secret.replace(before, null);
-            outdated = null;
-        }
-        // A handle that outlived its secret follows the one that has its name now, and keeps no copy that nobody would
-        // find.
-        Secret current = secrets.computeIfAbsent(secret.name(), name -> secret);
-        if (current != secret) {
-            return current.read(use);
-        }
-        long window = outdated == null ? SealedCache.STALE : openRenewed(secret, outdated);
-        if (window >= 0) {
-            return SealedCache.lend(window, use);
-        }
-        try (var plaintext = Scratch.empty()) {
-            if (!hydrate(secret, SecretName.of(secret.name()), outdated, plaintext)) {
-                throw gone();
-            }
-            return plaintext.read(use);
-        }
-    }
-
-    /** A window on a cached value that only seemed outdated, since another name with its counter was changed; or STALE. */
-    private long openRenewed(Secret secret, Secret.Cached before) {
-        int now = tick;
-        if (!before.cache().contains(before.handle())) {
-            return SealedCache.STALE;
-        }
-        var moment = store.renewed(SecretName.of(secret.name()), before.moment());
-        if (moment.isEmpty()) {
-            return SealedCache.STALE;
-        }
-        var renewed = new Secret.Cached(before.cache(), before.handle(), moment.get(), now);
-        return secret.renew(before, renewed) ? renewed.open() : SealedCache.STALE;
-    }
-
-    /**
-     * Reads the value from disk, which is in the cache then unless another one was put there since; false where there is none.
-     *
-     * @param before what it takes the place of
-     * @param plaintext gets it; the caller closes it
-     */
-    private boolean hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before, Scratch plaintext) {
-        var event = new HydrateEvent();
-        event.begin();
-        int now = tick;
-        Optional<Moment> moment = store.read(name, plaintext);
-        if (moment.isEmpty()) {
-            secret.replace(before, null);
-            forget(secret, null);
-            event.commit();
-            return false;
-        }
-        // The generation was read before the file, under the secret's lock.
-        Secret.Cached sealed = plaintext.read(segment -> seal(cache(), segment, moment.get(), now));
-        try {
-            // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
-            secrets.compute(secret.name(), (key, known) -> {
-                Secret holder = known == null ? secret : known;
-                holder.replace(holder == secret ? before : null, sealed);
-                return holder;
-            });
-        } catch (Throwable failure) {
-            Secret.giveUp(sealed);
-            throw failure;
-        }
-        event.commit();
-        return true;
-    }
-
-    /** @param now the tick before it became, or was known to be, the current value */
-    private Secret.Cached seal(SealedCache target, MemorySegment plaintext, Moment moment, int now) {
-        sweeper.startOrSweep(); // It has values looked at again, and gives up long windows that are not used any more.
-        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, hydratedIdle), moment, now);
-    }
-
-    /** A number that changes twice a second: how long ago the file of a cached value was looked at. */
-    int tick() {
-        return tick;
-    }
-
-    /**
-     * Whether a cached value is still what is in its file: a restore, or a process that does not share the counters, changes
-     * that without a new generation.
-     */
-    boolean isStill(Secret secret, Secret.Cached value) {
-        int now = tick;
-        boolean same = store.isStill(SecretName.of(secret.name()), value.moment());
-        if (same && sweeper.isTicking() && !store.isShared()) {
-            value.seen(now);
-        }
-        return same;
-    }
-
-    /** For the sweeper. */
-    void sweep() {
-        tick = (tick + 1) & Integer.MAX_VALUE;
-        SealedCache ready = cache;
-        if (ready != null && !closed) {
-            if (ready.sweep() > 0) {
-                secrets.values().stream()
-                        .filter(secret -> secret.isMemoryOnly() && !secret.isAlive())
-                        .forEach(secret -> forget(secret, secret.cached()));
-            }
-        }
-    }
-
-    private Secret handle(String name, SecretName checked) {
-        return secrets.computeIfAbsent(name, key -> new Secret(this, key, checked.stripe()));
-    }
-
-    /** A value and its place in the table in one step: none is lost to whoever removes the secret at that moment. */
-    private void put(String name, SecretName checked, Secret.Cached value) {
-        try {
-            secrets.compute(name, (key, known) -> {
-                Secret secret = known == null ? new Secret(this, key, checked.stripe()) : known;
-                secret.become(value);
-                return secret;
-            });
-        } catch (Throwable failure) { // Without its place it would stay in the cache for good.
-            Secret.giveUp(value);
-            throw failure;
-        }
-    }
-
-    /** Keeps a memory-only value that was acknowledged while the deletion waited for its lock. */
-    private void dropDeleted(String name, Secret.@Nullable Cached before) {
-        secrets.computeIfPresent(name, (key, known) -> {
-            Secret.Cached now = known.cached();
-            if (now != null && now.isMemoryOnly() && !now.equals(before)) {
-                return known;
-            }
-            known.become(null);
-            return null;
-        });
-    }
-
-    private void drop(String name) {
-        secrets.computeIfPresent(name, (key, known) -> {
-            known.become(null);
-            return null;
-        });
-    }
-
-    /** Drops a secret whose value is gone, unless it has got another one meanwhile. */
-    private void forget(Secret secret, Secret.@Nullable Cached last) {
-        secrets.computeIfPresent(
-                secret.name(), (key, known) -> known == secret && Objects.equals(known.cached(), last) ? null : known);
-    }
-
-    /** Whether the native cache can be used; looks once a second whether it can by now. */
-    private boolean isReady() {
-        return cache != null || recover();
-    }
-
-    private synchronized boolean recover() {
-        if (cache == null && !closed && !suspended && System.nanoTime() - lastRecovery > RECOVERY_INTERVAL) {
-            lastRecovery = System.nanoTime();
-            if (NativeLibraries.retry()) {
-                // From here on no plaintext passes over the heap any more, so the key must come by the native route.
-                store.reopenKeys();
-                cache = SealedCache.create();
-                log().log(System.Logger.Level.INFO, "the native libraries are loaded again");
-            }
-        }
-        return cache != null;
-    }
-
-    private void requireReady() {
-        requireOpen();
-        if (!isReady()) {
-            throw new MemGuardException(
-                    ErrorCode.SECURITY_ERROR,
-                    "the native cache is not ready"
-                            + NativeLibraries.failure()
-                                    .map(reason -> " (" + reason + "); use retrieveDirect in the meantime")
-                                    .orElse(" yet; try again in a second, or use retrieveDirect"));
-        }
-    }
-
-    private void requireOpen() {
-        StackRoom.requireForCall();
-        if (closed) {
-            throw isClosed();
-        }
-    }
-
-    private static IllegalStateException isClosed() {
-        return new IllegalStateException("this MemGuard is closed");
-    }
-
-    static void requireNative(MemorySegment value) {
-        requireValue(value);
-        Addresses.requireNative(value);
-        if (value.byteSize() > SecretBuffer.MAX_SIZE) {
-            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a value is up to 1 GiB of native memory");
-        }
-    }
-
-    static void requireValue(@Nullable Object value) {
-        if (value == null) {
-            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a value is needed; an empty one is allowed");
-        }
-    }
-
-    private static Duration positive(@Nullable Duration duration) {
-        if (duration == null || TimeUnit.MILLISECONDS.convert(duration) <= 0) { // Forever has more than a long.
-            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "a time to live is at least a millisecond");
-        }
-        return duration;
-    }
-
-    private static MemGuardException gone() {
-        return new MemGuardException(
-                ErrorCode.RETRIEVE_FAILED,
-                "there is no secret of this name; it was never stored, was deleted, or has expired");
+    /** For {@link MemGuardBuilder#acceptPresentState}. */
+    long acceptPresentState(Progress progress) {
+        return store.recording().accept(progress);
     }
 
     /** Looked up when there is something to say: the first logger of a JVM takes as long as half an opening. */
-    private static System.Logger log() {
+    static System.Logger log() {
         return System.getLogger(MemGuard.class.getName());
     }
 }

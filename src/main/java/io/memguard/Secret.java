@@ -30,7 +30,7 @@ public final class Secret {
         private final long generation;
         private int seen; // A look too many, by a thread that sees an older number, does no harm.
 
-        /** @param seen by {@link MemGuard#tick}, when it was last known to be what is in its file */
+        /** @param seen by {@link SecretCache#tick}, when it was last known to be what is in its file */
         Cached(SealedCache cache, long handle, Moment moment, int seen) {
             this.cache = cache;
             this.handle = handle;
@@ -65,13 +65,13 @@ public final class Secret {
         }
     }
 
-    private final MemGuard guard;
+    private final SecretCache secrets;
     private final String name;
     private final int stripe;
     private volatile @Nullable Cached cached;
 
-    Secret(MemGuard guard, String name, int stripe) {
-        this.guard = guard;
+    Secret(SecretCache secrets, String name, int stripe) {
+        this.secrets = secrets;
         this.name = name;
         this.stripe = stripe;
     }
@@ -92,7 +92,7 @@ public final class Secret {
 
     /** Small enough to be compiled into its callers; nearly every read passes here. */
     private boolean isKnownToBeCurrent(Cached value) {
-        return value.isMemoryOnly() || (value.seen == guard.tick() && value.generation == guard.generation(stripe));
+        return value.isMemoryOnly() || (value.seen == secrets.tick() && value.generation == secrets.generation(stripe));
     }
 
     private <R extends @Nullable Object, X extends Throwable> R readSlowly(Borrower<R, X> use) throws X {
@@ -102,7 +102,7 @@ public final class Secret {
             current = cached;
             window = open(current);
         }
-        return window < 0 ? guard.readStored(this, current, use) : SealedCache.lend(window, use);
+        return window < 0 ? secrets.readStored(this, current, use) : SealedCache.lend(window, use);
     }
 
     private long open(@Nullable Cached value) {
@@ -110,7 +110,7 @@ public final class Secret {
     }
 
     private boolean isCurrent(Cached value) {
-        return value.generation == guard.generation(stripe) && guard.isStill(this, value);
+        return value.generation == secrets.generation(stripe) && secrets.isStill(this, value);
     }
 
     /** The length in bytes. */

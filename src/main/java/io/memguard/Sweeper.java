@@ -6,9 +6,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Removes expired values in the background, and has cached ones compared with their files; started with the first value, ended
- * with the store. Where no
- * thread can be started, callers sweep now and then.
+ * Removes expired values in the background, and has cached ones compared with their files; started with the first value,
+ * ended with the store. Where no thread can be started, callers sweep now and then.
  *
  * <p>The thread does not keep a store that somebody forgot to close: it ends when that is collected, so that the classes of
  * an application that a container has unloaded can go.
@@ -16,30 +15,30 @@ import org.jspecify.annotations.Nullable;
 final class Sweeper implements AutoCloseable {
     private static final Duration INTERVAL = Duration.ofMillis(500);
 
-    private final WeakReference<MemGuard> store;
+    private final WeakReference<SecretCache> secrets;
     private volatile @Nullable Thread thread;
     private boolean closed;
     private long lastSweep = System.nanoTime();
 
-    Sweeper(MemGuard store) {
-        this.store = new WeakReference<>(store);
+    Sweeper(SecretCache secrets) {
+        this.secrets = new WeakReference<>(secrets);
     }
 
     /** Starts the thread; without one, sweeps here where that was not done for a while. */
     void startOrSweep() {
         if (thread == null && !start() && isTimeToSweep()) {
-            sweep(store);
+            sweep(secrets);
         }
     }
 
-    /** Whether there is a thread that calls {@link MemGuard#sweep} twice a second. */
+    /** Whether there is a thread that calls {@link SecretCache#sweep} twice a second. */
     boolean isTicking() {
         return thread != null;
     }
 
     private synchronized boolean start() {
         if (thread == null && !closed) {
-            WeakReference<MemGuard> swept = store; // Not this, which the store has.
+            WeakReference<SecretCache> swept = secrets; // Not this, which the store has.
             thread = HelperThread.start("memguard-sweeper", () -> run(swept));
         }
         return thread != null;
@@ -52,10 +51,10 @@ final class Sweeper implements AutoCloseable {
         return isTime;
     }
 
-    private static void run(WeakReference<MemGuard> store) {
+    private static void run(WeakReference<SecretCache> secrets) {
         try {
             // At once, too: it loads what a class loader that was stopped does not load any more.
-            while (sweepIfPossible(store)) {
+            while (sweepIfPossible(secrets)) {
                 Thread.sleep(INTERVAL);
             }
         } catch (InterruptedException e) {
@@ -66,16 +65,16 @@ final class Sweeper implements AutoCloseable {
     }
 
     /** A full heap is no reason to end: the next time it may have room. */
-    private static boolean sweepIfPossible(WeakReference<MemGuard> store) {
+    private static boolean sweepIfPossible(WeakReference<SecretCache> secrets) {
         try {
-            return sweep(store);
+            return sweep(secrets);
         } catch (OutOfMemoryError e) {
             return true;
         }
     }
 
-    private static boolean sweep(WeakReference<MemGuard> store) {
-        MemGuard current = store.get();
+    private static boolean sweep(WeakReference<SecretCache> secrets) {
+        SecretCache current = secrets.get();
         if (current != null) {
             current.sweep();
         }

@@ -2,6 +2,7 @@ package io.memguard.cli;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuard;
+import io.memguard.MemGuardBuilder;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
@@ -120,7 +121,7 @@ final class StoreOptions {
         return builder(provider).mode(readOnly ? OpenMode.READ_ONLY : mode).open();
     }
 
-    MemGuard.Builder builder(KeyProvider provider) {
+    MemGuardBuilder builder(KeyProvider provider) {
         var builder = MemGuard.at(directory()).policy(policy()).keys(provider);
         records().ifPresent(builder::detectRollback);
         if (group) {

@@ -163,6 +163,8 @@ class DocumentsTest {
 
     /** Without blocks and what has more than one backtick. */
     private static String prose(String document) throws IOException {
-        return Files.readString(Path.of(document)).replaceAll("(?ms)^```.*?^```$", "").replaceAll("`{2,}", "");
+        return Files.readString(Path.of(document))
+                .replaceAll("(?ms)^```.*?^```$", "")
+                .replaceAll("`{2,}", "");
     }
 }

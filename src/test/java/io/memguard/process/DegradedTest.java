@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuard;
+import io.memguard.MemGuardBuilder;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryUsage;
 import io.memguard.SecretBuffer;
@@ -51,7 +52,7 @@ class DegradedTest {
         }
     }
 
-    private static MemGuard.Builder open(Path store, Path passphrase) {
+    private static MemGuardBuilder open(Path store, Path passphrase) {
         return MemGuard.at(store)
                 .keys(SoftwareKeys.passphrase(SecretSources.file(passphrase)).cost(1, 8 << 20));
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.*;
 import io.memguard.ErrorCode;
 import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
+import io.memguard.MemGuardBuilder;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Secrets;
@@ -58,7 +59,7 @@ class SharedFileSystemTest {
         }
     }
 
-    private static MemGuard.Builder at(Path directory) {
+    private static MemGuardBuilder at(Path directory) {
         return MemGuard.at(directory).keys(new FixedKeys(1));
     }
 

@@ -1,6 +1,7 @@
 package consumer;
 
 import io.memguard.MemGuard;
+import io.memguard.MemGuardBuilder;
 import io.memguard.OpenMode;
 import io.memguard.Secret;
 import io.memguard.SecretBuffer;
@@ -36,7 +37,7 @@ public class BootService {
         }
     }
 
-    private static MemGuard.Builder store(String directory, String passphrase) {
+    private static MemGuardBuilder store(String directory, String passphrase) {
         return MemGuard.at(Path.of(directory)).keys(SoftwareKeys.passphrase(SecretSources.file(Path.of(passphrase))));
     }
 

@@ -3,6 +3,7 @@ package io.memguard.keys.pkcs11;
 import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.MemGuard;
+import io.memguard.MemGuardBuilder;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
@@ -138,7 +139,7 @@ final class TokenService {
     }
 
     /** A URI of a key, or "software"; and a URI of records, where there is one. */
-    private MemGuard.Builder builder(String[] words) {
+    private MemGuardBuilder builder(String[] words) {
         var keys = words[1].equals("software")
                 ? SoftwareKeys.passphrase(() -> Secrets.text("a passphrase")).cost(1, 8 << 20)
                 : Pkcs11Keys.uri(words[1]);
