@@ -375,6 +375,25 @@ class RollbackTest {
         }
     }
 
+    /** SoftHSM shows none while another process writes it. */
+    @Test
+    void aRecordThatIsNotThereForAMomentIsAskedForAgain() {
+        var records = new Failing(records());
+        open().close();
+        records.absent = 3;
+        MemGuard.at(store()).keys(software()).detectRollback(records).open().close();
+        var without = new Failing(records());
+        without.absent = Integer.MAX_VALUE;
+        var refused = assertThrows(
+                MemGuardException.class,
+                () -> MemGuard.at(store())
+                        .keys(software())
+                        .detectRollback(without)
+                        .open());
+        assertEquals(ErrorCode.SECURITY_ERROR, refused.code());
+        assertTrue(refused.getMessage().contains("no record of this store"), refused.getMessage());
+    }
+
     @Test
     void aTokenThatFailsLeavesTheValueBefore() throws Exception {
         var records = new Failing(records());
@@ -496,6 +515,7 @@ class RollbackTest {
         private boolean failsToRemove;
         private int putsLeft = Integer.MAX_VALUE;
         private int looks;
+        private int absent;
 
         Failing(TrustedRecords records) {
             this.records = records;
@@ -504,7 +524,7 @@ class RollbackTest {
         @Override
         public Optional<byte[]> get(String storeId, byte[] id) {
             looks++;
-            return records.get(storeId, id);
+            return absent-- > 0 ? Optional.empty() : records.get(storeId, id);
         }
 
         @Override

@@ -79,37 +79,33 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
      */
     @Override
     public Metadata newest(Metadata read, Reader reader) throws IOException {
-        RollbackGuard asked = accepting ? RollbackGuard.OFF : of(read);
-        if (records == null || accepting) {
+        if (accepting || (records == null && !of(read).isOn())) {
             return read;
         }
         Metadata metadata = read;
+        List<Fingerprint> allowed = List.of();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            List<Fingerprint> allowed = beginning(metadata.storeId()).metadata();
-            if (allowed.isEmpty()) {
-                if (!open || asked.isOn()) {
-                    throw unknown(asked);
-                }
+            allowed = beginning(metadata.storeId()).metadata();
+            boolean ended = allowed.isEmpty() && open && !metadata.recorded();
+            if (ended || allowed.contains(Fingerprint.of(metadata.seal()))) {
                 return metadata;
             }
-            if (allowed.contains(Fingerprint.of(metadata.seal()))) {
-                return metadata;
-            }
-            LockSupport.parkNanos(PAUSE);
+            LockSupport.parkNanos(
+                    PAUSE); // Also where there is none: SoftHSM shows none while another process writes it.
             var now = reader.read();
             if (now.isEmpty()) {
                 return metadata; // Removed: whoever opens the keys says so.
             }
             metadata = now.get();
         }
-        throw RollbackGuard.rolledBack("the store's metadata file");
+        throw allowed.isEmpty() ? unknown(metadata.recorded()) : RollbackGuard.rolledBack("the store's metadata file");
     }
 
-    private static MemGuardException unknown(RollbackGuard asked) {
+    private static MemGuardException unknown(boolean recorded) {
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
                 "the token has no record of this store: "
-                        + (asked.isOn()
+                        + (recorded
                                 ? "it is not the right token, or it was initialized again"
                                 : "the store keeps none, or another one was put in its place")
                         + "; name the right token, or begin with what lies there now (memguard records accept)");
