@@ -507,36 +507,61 @@ public final class SecretStore implements AutoCloseable {
      * @return how many values there were
      */
     public long removeAll() {
-        return during(
-                ErrorCode.CLEANUP_FAILED,
-                "not everything could be removed",
-                () -> locks.lockedWhole(() -> {
-                    RollbackGuard guard = guards.of(requireOwn());
-                    generations.raiseAll();
-                    totals.forget();
-                    long values = removeFiles(StoreLayout::isValue);
-                    Posix.syncDirectory(layout.directory()); // No value may come back without its name,
-                    removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
-                    Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
-                    guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
-                    List<String> kept;
-                    try (var lease = keys.lastSeen()) {
-                        kept = new Removal(keys.loader()).run(lease.keys(), guard);
-                    }
-                    guard.forgetMetadata();
-                    if (!kept.isEmpty()) {
-                        throw Removal.keysLeft(kept);
-                    }
-                    return values;
-                }));
+        return during(ErrorCode.CLEANUP_FAILED, "not everything could be removed", () -> {
+            long[] values = new long[1];
+            boolean ended = locks.lockedWhole(() -> {
+                values[0] = removeValues();
+                return removeKeys(false);
+            });
+            if (!ended && !locks.withoutChange(() -> locks.lockedWhole(() -> removeKeys(true)))) {
+                throw Removal.isStillMade(ErrorCode.CLEANUP_FAILED);
+            }
+            return values[0];
+        });
+    }
+
+    private long removeValues() throws IOException {
+        RollbackGuard guard = guards.of(requireOwn());
+        generations.raiseAll();
+        totals.forget();
+        long values = removeFiles(StoreLayout::isValue);
+        Posix.syncDirectory(layout.directory()); // No value may come back without its name,
+        removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
+        Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
+        guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
+        try (var lease = keys.lastSeen()) {
+            new Removal(keys.loader()).begin(lease.keys(), guard);
+        }
+        return values;
+    }
+
+    /** False where a process may be making a key, and the lock for key changes is not held. */
+    private boolean removeKeys(boolean withoutChange) throws IOException {
+        Optional<Metadata> there = keys.loader().metadata().read().filter(this::isBeingRemoved);
+        if (there.isEmpty()) {
+            return true; // An opening has ended it.
+        }
+        var removal = new Removal(keys.loader());
+        if (!withoutChange && removal.mayBecomeMore(there.get())) {
+            return false;
+        }
+        RollbackGuard guard = guards.of(there.get());
+        List<String> kept = removal.end(there.get());
+        guard.forgetMetadata();
+        if (!kept.isEmpty()) {
+            throw Removal.keysLeft(kept);
+        }
+        return true;
+    }
+
+    private boolean isBeingRemoved(Metadata there) {
+        return there.removing() && there.storeId().equals(keys.metadata().storeId());
     }
 
     /** The metadata of this store, with its present keys; or while it is being removed, by this one or a killed process. */
     private Metadata requireOwn() throws IOException {
-        Optional<Metadata> there = keys.loader().metadata().read();
-        if (there.isPresent()
-                && there.get().removing()
-                && there.get().storeId().equals(keys.metadata().storeId())) {
+        Optional<Metadata> there = keys.loader().metadata().read().filter(this::isBeingRemoved);
+        if (there.isPresent()) {
             return there.get();
         }
         try (var lease = keys.current()) {

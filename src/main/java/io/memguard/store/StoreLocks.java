@@ -211,8 +211,26 @@ final class StoreLocks implements AutoCloseable {
      * @return false where another change went on for that long; nothing was run
      */
     boolean changing(boolean ifFree, Change task) throws IOException {
+        return changing(ifFree ? 0 : PATIENCE, task);
+    }
+
+    /**
+     * Runs while no key is changed, or in this thread's own change: one of another process ends at its next step, once the
+     * store is being removed.
+     *
+     * @return false where it has not ended after five seconds; nothing was run
+     */
+    boolean withoutChange(Change task) throws IOException {
+        if (change.isHeldByCurrentThread()) {
+            task.run(); // Asked for by who hears of its progress, when the key is made and named.
+            return true;
+        }
+        return changing(LONGEST_WAIT, task);
+    }
+
+    private boolean changing(long patience, Change task) throws IOException {
         requireWritable();
-        long until = System.nanoTime() + (ifFree ? 0 : PATIENCE);
+        long until = System.nanoTime() + patience;
         StackRoom.require();
         if (change.isHeldByCurrentThread() || !acquireChange(until)) {
             return false;

@@ -176,10 +176,7 @@ public final class StoreOpener {
         if (there.get().removing()) {
             storage.use(Generations.open(layout.generations()));
             try (var locks = new StoreLocks(layout)) {
-                locks.lockedWhole(() -> {
-                    finishRemoval();
-                    return true;
-                });
+                finishRemoval(locks);
             }
             return Optional.empty();
         }
@@ -191,13 +188,24 @@ public final class StoreOpener {
      * A process was killed while it removed the store. The seal proves that it was told to: without a key that opens it,
      * nothing but the metadata is removed, and that only where there is no value.
      */
-    private void finishRemoval() throws IOException {
+    private void finishRemoval(StoreLocks locks) throws IOException {
+        if (!locks.lockedWhole(() -> finishRemoval(false))
+                && !locks.withoutChange(() -> locks.lockedWhole(() -> finishRemoval(true)))) {
+            throw Removal.isStillMade(ErrorCode.STORE_FAILED);
+        }
+    }
+
+    /** False where a process may be making a key, and the lock for key changes is not held. */
+    private boolean finishRemoval(boolean withoutChange) throws IOException {
         Optional<Metadata> there = metadata.read().filter(Metadata::removing);
         if (there.isEmpty()) {
-            return;
+            return true;
         }
         requireNoData();
         var removal = new Removal(loader);
+        if (!withoutChange && removal.mayBecomeMore(there.get())) {
+            return false;
+        }
         Keyring keys;
         try {
             keys = loader.load(there.get(), null);
@@ -206,13 +214,14 @@ public final class StoreOpener {
                 throw e;
             }
             removal.finish(there.get(), e);
-            return;
+            return true;
         }
         try {
             RollbackGuard guard = guards.of(there.get());
-            removal.run(keys, guard)
+            removal.end(there.get())
                     .forEach(key -> log().log(System.Logger.Level.WARNING, "a removed store''s key stays: {0}", key));
             guard.forgetAll();
+            return true;
         } finally {
             keys.keys().forEach(StoreKey::close);
         }
@@ -234,8 +243,8 @@ public final class StoreOpener {
         }
         // Two at once: the second one finds the first one's store.
         try (var locks = new StoreLocks(layout)) {
+            finishRemoval(locks);
             made = locks.lockedWhole(() -> {
-                finishRemoval();
                 if (metadata.read().isPresent()) {
                     return Optional.<Keyring>empty();
                 }
@@ -247,7 +256,7 @@ public final class StoreOpener {
         }
         if (made.isEmpty()) {
             requireMayExist(parent, mode);
-            return open(metadata.read().orElseThrow(() -> removed()));
+            return open(metadata.read().filter(there -> !there.removing()).orElseThrow(() -> removed()));
         }
         var store = openMade(made.get());
         countFromTheBeginning(store);

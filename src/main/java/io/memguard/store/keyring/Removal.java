@@ -23,17 +23,32 @@ public final class Removal {
     }
 
     /**
-     * Destroys the keys and removes the metadata.
+     * Says in the metadata that the store is being removed: no process makes a key for it from then on, but one that has
+     * announced it before.
      *
      * @param keys of this store, as they were last seen
+     */
+    public Metadata begin(Keyring keys, MetadataGuard.Witness witness) throws IOException {
+        Metadata there = metadata.read().orElseThrow(MetadataStore::removed);
+        return there.removing()
+                ? there
+                : metadata.publish(there, there.beingRemoved(), keys.current().key(), witness);
+    }
+
+    /** Whether a key of this folder may be made at this moment, unless the lock for key changes is held. */
+    public boolean mayBecomeMore(Metadata there) {
+        String here = metadata.storage().identity();
+        return there.unfinished().stream()
+                .anyMatch(intention -> intention.folder().equals(here));
+    }
+
+    /**
+     * Destroys the keys and removes the metadata.
+     *
      * @return the keys that stay, since a copy of this store, or the store that this one is a copy of, may need them
      * @throws MemGuardException CLEANUP_FAILED where one of this folder's own keys can't be destroyed: run it again
      */
-    public List<String> run(Keyring keys, MetadataGuard.Witness witness) throws IOException {
-        Metadata there = metadata.read().orElseThrow(MetadataStore::removed);
-        if (!there.removing()) {
-            there = metadata.publish(there, there.beingRemoved(), keys.current().key(), witness);
-        }
+    public List<String> end(Metadata there) throws IOException {
         var kept = destroyAll(there);
         metadata.remove();
         return kept;
@@ -79,8 +94,8 @@ public final class Removal {
                 kept.add(name);
             }
         }
-        Stream<OwnedKey> all = Stream.of(
-                        Stream.of(named.key()), named.next().stream().map(Metadata.Next::key), named.old().stream())
+        Stream<OwnedKey> all = Stream.of( // The current one last: that it is gone means that all are.
+                        named.old().stream(), named.next().stream().map(Metadata.Next::key), Stream.of(named.key()))
                 .flatMap(each -> each);
         for (OwnedKey key : (Iterable<OwnedKey>) all::iterator) {
             boolean own = key.folder().equals(here);
@@ -112,6 +127,14 @@ public final class Removal {
                 ErrorCode.CLEANUP_FAILED,
                 "every value is removed, but a key could not be destroyed (" + what
                         + "); run cleanup again with its provider (--keys may be given several times)");
+    }
+
+    /** What is said where the process that makes a key does not end. */
+    public static MemGuardException isStillMade(ErrorCode code) {
+        return new MemGuardException(
+                code,
+                "this store is being removed, and every value is, but another process is making a key for it; its keys"
+                        + " are destroyed when that has ended: run cleanup again, or open the store");
     }
 
     /** What is said when all else is done. */
