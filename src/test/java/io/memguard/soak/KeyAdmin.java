@@ -15,8 +15,10 @@ final class KeyAdmin {
 
     private final Path directory;
     private final Path second;
+    private final KeyStores stores;
 
-    private KeyAdmin(Path directory, Path second) {
+    private KeyAdmin(KeyStores stores, Path directory, Path second) {
+        this.stores = stores;
         this.directory = directory;
         this.second = second;
     }
@@ -26,7 +28,8 @@ final class KeyAdmin {
     }
 
     public static void main(String[] arguments) throws Exception {
-        var admin = new KeyAdmin(Path.of(arguments[0]), Path.of(arguments[1]));
+        var admin =
+                new KeyAdmin(new KeyStores(arguments[3], arguments[4]), Path.of(arguments[0]), Path.of(arguments[1]));
         var random = new SplittableRandom(Long.parseLong(arguments[2]));
         System.out.println("ready");
         try {
@@ -47,12 +50,12 @@ final class KeyAdmin {
             return removeAndMake(random);
         }
         String what = "open";
-        try (var store = KeyStores.open(directory, OpenMode.EXISTING).guard()) {
-            String passphrase = KeyStores.PASSPHRASES.get(random.nextInt(2));
+        try (var store = stores.open(directory, OpenMode.EXISTING).guard()) {
+            String key = KeyStores.KEYS.get(random.nextInt(2));
             what = number < 6
                     ? "rotate"
                     : number < 10 ? "rekey" : number < 12 ? "interrupt" : number < 13 ? "abort" : "forget";
-            change(store, what, passphrase);
+            change(store, what, key);
             return what;
         } catch (Interrupted e) {
             return what;
@@ -64,12 +67,12 @@ final class KeyAdmin {
         }
     }
 
-    private static void change(MemGuard store, String what, String passphrase) {
+    private void change(MemGuard store, String what, String key) {
         switch (what) {
             case "rotate" -> store.rotate(SILENT);
-            case "rekey" -> store.rekey(KeyStores.keys(passphrase), SILENT);
+            case "rekey" -> store.rekey(stores.keys(key), SILENT);
             case "interrupt" ->
-                store.rekey(KeyStores.keys(passphrase), (done, all) -> {
+                store.rekey(stores.keys(key), (done, all) -> {
                     throw new Interrupted();
                 });
             case "abort" -> store.abortRekey(SILENT);
@@ -89,7 +92,8 @@ final class KeyAdmin {
 
     /** Others do the same beside. */
     private String removeAndMake(SplittableRandom random) {
-        try (var store = KeyStores.open(second, OpenMode.OPEN_OR_CREATE).guard()) {
+        try (var store =
+                KeyStores.SOFTWARE.open(second, OpenMode.OPEN_OR_CREATE).guard()) {
             if (random.nextBoolean()) {
                 try (var value = Secrets.random(60, 1)) {
                     store.store("second", value);

@@ -5,41 +5,52 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Secrets;
+import io.memguard.keys.KeyProvider;
+import io.memguard.keys.pkcs11.Pkcs11Keys;
+import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
 import java.util.List;
 
-/** How the processes of {@link Keys} open their store, which has one of two passphrases. */
-final class KeyStores {
-    static final List<String> PASSPHRASES = List.of("one", "two");
+/**
+ * How the processes of {@link Keys} open their store, which has one of two keys, "one" and "two".
+ *
+ * @param token the URI of the key "two", with its PIN; empty where both are passphrases
+ * @param records the URI of a token that keeps records of the store's files; empty where none does
+ */
+record KeyStores(String token, String records) {
+    static final List<String> KEYS = List.of("one", "two");
 
-    private KeyStores() {}
+    static final KeyStores SOFTWARE = new KeyStores("", "");
 
-    /** A store that is open, and by which passphrase. */
-    record Opened(MemGuard guard, String passphrase) {}
+    /** A store that is open, and by which key. */
+    record Opened(MemGuard guard, String key) {}
 
-    static SoftwareKeys keys(String passphrase) {
-        return SoftwareKeys.passphrase(() -> Secrets.text(passphrase)).cost(1, 8 << 20);
+    KeyProvider keys(String key) {
+        return key.equals("two") && !token.isEmpty()
+                ? Pkcs11Keys.uri(token)
+                : SoftwareKeys.passphrase(() -> Secrets.text(key)).cost(1, 8 << 20);
     }
 
-    static String other(String passphrase) {
-        return passphrase.equals("one") ? "two" : "one";
+    static String other(String key) {
+        return key.equals("one") ? "two" : "one";
     }
 
-    static MemGuard openOnly(Path directory, String passphrase) {
-        return MemGuard.at(directory)
-                .keys(keys(passphrase))
-                .mode(OpenMode.EXISTING)
-                .open();
+    MemGuard openOnly(Path directory, String key) {
+        return open(directory, key, OpenMode.EXISTING);
     }
 
-    /** By the passphrase that it has now: while one is tried, it may get the other. */
-    static Opened open(Path directory, OpenMode mode) {
+    private MemGuard open(Path directory, String key, OpenMode mode) {
+        var builder = MemGuard.at(directory).keys(keys(key)).mode(mode);
+        return (records.isEmpty() ? builder : builder.detectRollback(Pkcs11Records.uri(records))).open();
+    }
+
+    /** By the key that it has now: while one is tried, it may get the other. */
+    Opened open(Path directory, OpenMode mode) {
         for (int i = 0; ; i++) {
-            String passphrase = PASSPHRASES.get(i % 2);
+            String key = KEYS.get(i % 2);
             try {
-                return new Opened(
-                        MemGuard.at(directory).keys(keys(passphrase)).mode(mode).open(), passphrase);
+                return new Opened(open(directory, key, mode), key);
             } catch (MemGuardException e) {
                 if (e.code() != ErrorCode.KEY_INVALID || i > 40) {
                     throw e;

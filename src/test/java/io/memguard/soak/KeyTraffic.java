@@ -25,18 +25,20 @@ final class KeyTraffic implements AutoCloseable {
 
     private static final int SLOTS = 4;
 
+    private final KeyStores stores;
     private final Path directory;
     private final BufferedWriter journal;
     private final String number;
     private final Map<String, List<Long>> left;
     private Opened store;
 
-    private KeyTraffic(Path directory, Path journal, String number) throws IOException {
+    private KeyTraffic(KeyStores stores, Path directory, Path journal, String number) throws IOException {
+        this.stores = stores;
         this.directory = directory;
         this.number = number;
         this.left = states(journal);
         this.journal = Files.newBufferedWriter(journal, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-        this.store = KeyStores.open(directory, OpenMode.EXISTING);
+        this.store = stores.open(directory, OpenMode.EXISTING);
     }
 
     /** What each secret may be by a journal: {@link #ABSENT}, or the seed of its value. */
@@ -62,7 +64,11 @@ final class KeyTraffic implements AutoCloseable {
 
     public static void main(String[] arguments) throws Exception {
         var random = new SplittableRandom(Long.parseLong(arguments[3]));
-        try (var traffic = new KeyTraffic(Path.of(arguments[0]), Path.of(arguments[1]), arguments[2])) {
+        try (var traffic = new KeyTraffic(
+                new KeyStores(arguments[4], arguments[5]),
+                Path.of(arguments[0]),
+                Path.of(arguments[1]),
+                arguments[2])) {
             System.out.println("ready");
             while (System.in.available() == 0) {
                 traffic.call(random);
@@ -127,7 +133,7 @@ final class KeyTraffic implements AutoCloseable {
         }
     }
 
-    /** Through a change to the other passphrase it goes on with that, as a service does that is told. */
+    /** Through a change to the other key it goes on with that, as a service does that is told. */
     private void attempt(Runnable call) {
         for (int i = 0; ; i++) {
             try {
@@ -144,7 +150,7 @@ final class KeyTraffic implements AutoCloseable {
 
     private void reopen() {
         store.guard().close();
-        store = KeyStores.open(directory, OpenMode.EXISTING);
+        store = stores.open(directory, OpenMode.EXISTING);
     }
 
     /** In one write: it is there, or is cut, when this is killed. */

@@ -5,6 +5,7 @@ import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Progress;
 import io.memguard.process.ChildJvm;
+import io.memguard.tokens.SoftHsm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,16 +23,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Several processes change the keys of a store, give changes up, and remove and make a second one, while others store, read and
- * delete; one after the other gets SIGKILL. At the end every acknowledged value must open, with one passphrase alone, and no
+ * delete; one after the other gets SIGKILL. At the end every acknowledged value must open, with one key alone, and no
  * key must be there that the store does not name.
  */
 public final class Keys {
     private static final int ADMINS = 2;
     private static final int TRAFFIC = 2;
     private static final int KILL_EVERY = 25; // operations
+    private static final int REPORT_EVERY = 20; // kills
     private static final Progress SILENT = (done, all) -> {};
 
     private final Path work;
+    private final KeyStores stores;
+    private final SoftHsm.@Nullable Token token;
     private final int operations;
     private final SplittableRandom random;
     private final AtomicInteger done = new AtomicInteger();
@@ -40,8 +44,12 @@ public final class Keys {
     private final List<Child> children = new ArrayList<>();
     private int kills;
 
-    private Keys(Path work, int operations, long seed) {
+    private Keys(Path work, SoftHsm.@Nullable Token token, boolean records, int operations, long seed) {
         this.work = work;
+        this.token = token;
+        this.stores = new KeyStores(
+                token != null && !records ? token.uriWithPin("soak") : "",
+                token != null && records ? token.uriWithPin("records") : "");
         this.operations = operations;
         this.random = new SplittableRandom(seed);
     }
@@ -50,14 +58,22 @@ public final class Keys {
     private record Child(
             ChildJvm jvm, Thread reader, @Nullable Path journal, String number) {}
 
-    /** {@code directory operations seed}. */
+    /** {@code directory operations seed kind}, which is "software", "token", or "records"; with SOFTHSM2_CONF in the directory. */
     public static void main(String[] arguments) throws Exception {
-        System.out.println(run(Path.of(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2])));
+        Path work = Path.of(arguments[0]);
+        var token = arguments[3].equals("software") ? null : new SoftHsm(work).token("soak");
+        boolean records = arguments[3].equals("records");
+        System.out.println(run(work, token, records, Integer.parseInt(arguments[1]), Long.parseLong(arguments[2])));
     }
 
-    /** What was done, in words; throws where something was lost. */
-    public static String run(Path work, int operations, long seed) throws Exception {
-        var soak = new Keys(work, operations, seed);
+    /**
+     * What was done, in words; throws where something was lost.
+     *
+     * @param token for one of the two keys, or for records; null where both keys are passphrases and there are no records
+     */
+    public static String run(Path work, SoftHsm.@Nullable Token token, boolean records, int operations, long seed)
+            throws Exception {
+        var soak = new Keys(work, token, records, operations, seed);
         try {
             return soak.run();
         } finally {
@@ -70,7 +86,7 @@ public final class Keys {
     }
 
     private String run() throws Exception {
-        KeyStores.open(store(), OpenMode.OPEN_OR_CREATE).guard().close();
+        stores.open(store(), OpenMode.OPEN_OR_CREATE).guard().close();
         for (int i = 0; i < ADMINS + TRAFFIC; i++) {
             start(i < TRAFFIC, "p" + i);
         }
@@ -80,6 +96,9 @@ public final class Keys {
             if (done.get() >= nextKill) {
                 replaceOne();
                 nextKill += KILL_EVERY;
+                if (kills % REPORT_EVERY == 0) {
+                    System.out.println(done + " operations " + new TreeMap<>(kinds) + ", " + kills + " kills");
+                }
             }
         }
         for (Child child : children) {
@@ -102,8 +121,9 @@ public final class Keys {
         Path journal = traffic ? work.resolve("journal-" + number) : null;
         String seed = Long.toString(random.nextLong());
         var arguments = journal != null
-                ? List.of(store().toString(), journal.toString(), number, seed)
-                : List.of(store().toString(), work.resolve("second").toString(), seed);
+                ? List.of(store().toString(), journal.toString(), number, seed, stores.token(), stores.records())
+                : List.of(
+                        store().toString(), work.resolve("second").toString(), seed, stores.token(), stores.records());
         var jvm = ChildJvm.start(
                 journal != null ? KeyTraffic.class : KeyAdmin.class,
                 List.of("env", "JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
@@ -143,7 +163,7 @@ public final class Keys {
     private long judge() throws Exception {
         end();
         long values = check();
-        var opened = KeyStores.open(store(), OpenMode.EXISTING);
+        var opened = stores.open(store(), OpenMode.EXISTING);
         try (var guard = opened.guard()) {
             guard.rotate(SILENT);
         }
@@ -152,20 +172,32 @@ public final class Keys {
             var keys = files.map(file -> String.valueOf(file.getFileName()))
                     .filter(name -> name.startsWith("keystore") || name.startsWith(".tmp_"))
                     .toList();
-            require(keys.size() == 1, "more than one key: " + keys);
+            boolean inToken = opened.key().equals("two") && !stores.token().isEmpty();
+            require(keys.size() == (inToken ? 0 : 1), "keys in files: " + keys);
+            requireKeysInToken(inToken ? 1 : 0);
         }
         try {
-            KeyStores.openOnly(store(), KeyStores.other(opened.passphrase())).close();
-            throw new AssertionError("both passphrases open the store");
+            stores.openOnly(store(), KeyStores.other(opened.key())).close();
+            throw new AssertionError("both keys open the store");
         } catch (MemGuardException e) {
             require(e.code() == ErrorCode.KEY_INVALID, e.toString());
         }
         return values;
     }
 
+    private void requireKeysInToken(int right) {
+        if (token != null && !stores.token().isEmpty()) {
+            long keys = token.tool("--list-objects", "--type", "secrkey")
+                    .lines()
+                    .filter(line -> line.contains("label:"))
+                    .count();
+            require(keys == right, keys + " keys in the token, and " + right + " is named");
+        }
+    }
+
     /** Gives up what was interrupted last. */
     private void end() {
-        try (var guard = KeyStores.open(store(), OpenMode.EXISTING).guard()) {
+        try (var guard = stores.open(store(), OpenMode.EXISTING).guard()) {
             guard.abortRekey(SILENT);
         } catch (MemGuardException e) {
             require(e.code() == ErrorCode.INVALID_ARGUMENTS, e.toString());
@@ -174,7 +206,7 @@ public final class Keys {
 
     private long check() throws IOException {
         long values = 0;
-        var opened = KeyStores.open(store(), OpenMode.EXISTING);
+        var opened = stores.open(store(), OpenMode.EXISTING);
         try (var guard = opened.guard();
                 Stream<Path> files = Files.list(work)) {
             for (Path journal :
