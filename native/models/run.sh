@@ -18,17 +18,17 @@ while IFS='|' read -r file change; do
   rm -rf "$work"/*
   mkdir -p "$work/src"
   cp -r ../models "$work/models"
-  cp ../src/*.rs "$work/src"
+  cp -r ../src/. "$work/src"
   sed -i "$change" "$work/src/$file"
   if cmp -s "$work/src/$file" "../src/$file"; then echo "no such ordering: $file $change" >&2; exit 1; fi
   if run "$work" >"$log" 2>&1; then echo "NOT FOUND: $file $change" >&2; exit 1; fi
   grep -q 'panicked' "$log" || { tail -n 40 "$log" >&2; exit 1; } # It has to fail as a model, not as a program.
   found=$((found + 1))
 done <<'MUTATIONS'
-state.rs|s/Ordering::Release/Ordering::Relaxed/
-state.rs|s/FREE . EMPTY) && self.exchange(seen.0, seen.0 . CHANGING)/FREE | EMPTY) \&\& { self.0.store(seen.0 | CHANGING, Ordering::Release); true }/
-state.rs|s/(seen.generation() + 1)/seen.generation()/
-stack.rs|s/entry, Ordering::Release/entry, Ordering::Relaxed/
-stack.rs|s/ptr::null_mut(), Ordering::Acquire/ptr::null_mut(), Ordering::Relaxed/
+windows/state.rs|s/Ordering::Release/Ordering::Relaxed/
+windows/state.rs|s/FREE . EMPTY) && self.exchange(seen.0, seen.0 . CHANGING)/FREE | EMPTY) \&\& { self.0.store(seen.0 | CHANGING, Ordering::Release); true }/
+windows/state.rs|s/(seen.generation() + 1)/seen.generation()/
+cache/free_stack.rs|s/entry, Ordering::Release/entry, Ordering::Relaxed/
+cache/free_stack.rs|s/ptr::null_mut(), Ordering::Acquire/ptr::null_mut(), Ordering::Relaxed/
 MUTATIONS
 echo "$found of $found weakened orderings were found"

@@ -3,12 +3,15 @@
 //!
 //! `unsafe` is here because pointers come from outside: each function says what it needs of them.
 
+use crate::cache::garbage;
+use crate::cache::lifetime::Lifetime;
 use crate::cache::{self, MAX_LENGTH};
-use crate::lifetime::Lifetime;
+use crate::crypto::{aead, base64, bcfks, heap};
+use crate::protect::{fork, process_key, region, residue, stack_room};
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
-use crate::table::{self, Idle};
-use crate::window::{self, MgWindow, Window};
-use crate::{aead, base64, bcfks, crypto_heap, fork, garbage, process_key, region, room, traces};
+use crate::windows::table::MgWindow;
+use crate::windows::table::{self, Idle};
+use crate::windows::{self, Window};
 use libsodium_sys as sodium;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -93,7 +96,7 @@ pub extern "C" fn mg_init(flags: u32) -> i32 {
         if unsafe { sodium::sodium_init() } < 0 {
             return Err(Error::System);
         }
-        crypto_heap::require()?;
+        heap::require()?;
         fork::watch();
         process_key::init(flags)
     })
@@ -199,7 +202,7 @@ pub extern "C" fn mg_length(cache: u64, handle: u64) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_borrow(cache: u64, handle: u64) -> i64 {
     guarded(|| {
-        room::require()?;
+        stack_room::require()?;
         cache::borrow(cache, handle).map(Window::into_number)
     })
 }
@@ -211,7 +214,7 @@ pub extern "C" fn mg_window_acquire(length: u64, flags: u32) -> i64 {
         if length > MAX_LENGTH {
             return Err(Error::InvalidArgument);
         }
-        room::require()?;
+        stack_room::require()?;
         process_key::get()?; // libsodium is ready then
         Window::acquire(length as usize, flags).map(Window::into_number)
     })
@@ -220,19 +223,19 @@ pub extern "C" fn mg_window_acquire(length: u64, flags: u32) -> i64 {
 /// Wipes a window and takes it back; a second time is MG_ERR_STALE_HANDLE.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_window_release(window: i64) -> i32 {
-    status(|| window::release(window))
+    status(|| windows::release(window))
 }
 
 /// How many bytes of its stack Java's methods may still take on this thread; very many where that is not known.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_stack_left() -> i64 {
-    room::left().min(i64::MAX as usize) as i64
+    stack_room::left().min(i64::MAX as usize) as i64
 }
 
 /// The table of windows: 4096 entries, valid for ever.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_windows() -> *const MgWindow {
-    window::table()
+    windows::table()
 }
 
 /// Removes the values of a cache that have expired; returns how many, or a status. Long windows that nobody used for ten
@@ -425,7 +428,7 @@ pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i
         let (from, to) = (bytes(from, length)?, bytes(to, length)?.cast_mut());
         // SAFETY: the caller vouches for the pointers.
         unsafe { std::ptr::copy_nonoverlapping(from, to, length as usize) };
-        traces::wipe(256);
+        residue::wipe(256);
         Ok(())
     })
 }
@@ -433,7 +436,7 @@ pub unsafe extern "C" fn mg_copy(from: *const u8, to: *mut u8, length: u64) -> i
 /// Wipes what a call of another library has left in registers, and on the stack up to 16 KiB below the caller.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_wipe_traces() {
-    traces::wipe(16 << 10);
+    residue::wipe(16 << 10);
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn the_header_is_up_to_date() {
         ..Default::default()
     };
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["status.rs", "region.rs", "window.rs", "exports.rs"] {
+    for file in ["status.rs", "protect/region.rs", "windows/table.rs", "exports.rs"] {
         builder = builder.with_src(root.join("src").join(file));
     }
     let mut fresh = Vec::new();

@@ -1,7 +1,7 @@
 //! Who can't read the memory, what the limits are, and what a fork gets. Each in a process of its own.
 
 mod support;
-use memguard_ffi::process_key;
+use memguard_ffi::protect::process_key;
 use support::*;
 
 /// The protection bits (VmFlags) of the mapping that an address lies in.

@@ -1,7 +1,7 @@
 //! What other processes, core dumps, forked children and later callers can see: nothing.
 
 mod support;
-use memguard_ffi::process_key;
+use memguard_ffi::protect::process_key;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use support::*;

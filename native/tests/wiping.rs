@@ -11,11 +11,11 @@ use support::*;
 
 /// A length that nothing else in this program has.
 const LENGTH: usize = 54_321;
-const SEALED: usize = memguard_ffi::blob::OVERHEAD + LENGTH;
+const SEALED: usize = memguard_ffi::cache::blob::OVERHEAD + LENGTH;
 
 /// Another one.
 const REPLACED: usize = 4_321;
-const SEALED_REPLACED: usize = memguard_ffi::blob::OVERHEAD + REPLACED;
+const SEALED_REPLACED: usize = memguard_ffi::cache::blob::OVERHEAD + REPLACED;
 
 thread_local! {
     static READS: Cell<bool> = const { Cell::new(false) };

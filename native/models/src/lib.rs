@@ -2,11 +2,11 @@
 //! What runs is the library's own file; around it stands only what it guards.
 #![cfg(all(loom, test))]
 
-#[path = "../../src/state.rs"]
+#[path = "../../src/windows/state.rs"]
 #[allow(missing_docs, dead_code)]
 mod state;
 
-#[path = "../../src/stack.rs"]
+#[path = "../../src/cache/free_stack.rs"]
 #[allow(missing_docs, dead_code)]
 mod stack;
 

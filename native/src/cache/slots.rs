@@ -1,6 +1,6 @@
 //! A table of slots that grows and never moves: chunk after chunk, each twice as long as the one before.
 
-use crate::blob::{Blob, Sealed};
+use crate::cache::blob::{Blob, Sealed};
 use crate::status::Error;
 use crossbeam_epoch::{Atomic, unprotected};
 use std::ops::Range;

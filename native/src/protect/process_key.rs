@@ -1,6 +1,6 @@
 //! The key that seals the values in memory: one a process, random, never on disk.
 
-use crate::region::{Kind, MG_BEST_EFFORT, Region};
+use crate::protect::region::{Kind, MG_BEST_EFFORT, Region};
 use crate::status::Error;
 use libsodium_sys as sodium;
 use std::sync::{Mutex, OnceLock};

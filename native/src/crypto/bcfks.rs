@@ -4,9 +4,9 @@
 //! What comes out, and what passes through ordinary memory here, is a key that is still wrapped by another one; the
 //! password and what it gives are wiped. `unsafe` is here for aws-lc's calls.
 
-use crate::crypto_heap;
+use crate::crypto::heap;
+use crate::protect::residue;
 use crate::status::Error;
-use crate::traces;
 use aws_lc_sys as aws;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -233,12 +233,12 @@ impl Password<'_> {
 /// Errors: [`Error::Authentication`] where the container was changed, or has another password;
 /// [`Error::Unsupported`] where it verifies and is encrypted in another way.
 pub fn read(container: &[u8], password: &[u8], alias: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-    crypto_heap::require()?;
+    heap::require()?;
     if password.len() > MAX_PASSWORD {
         return Err(Error::InvalidArgument);
     }
     let found = find(container, &Password(password), alias);
-    traces::wipe(STACK);
+    residue::wipe(STACK);
     let Some(key) = found? else { return Ok(0) };
     out.get_mut(..key.len())
         .ok_or(Error::InvalidArgument)?

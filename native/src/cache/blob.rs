@@ -4,11 +4,11 @@
 //! `unsafe` is here for libsodium's calls on plain byte ranges, and for an allocation whose failure is an error: those
 //! of the standard library end the process, and with it the user's JVM.
 
-use crate::garbage::{self, Garbage};
-use crate::lifetime::{Expiry, Lifetime};
-use crate::process_key;
+use crate::cache::garbage::{self, Garbage};
+use crate::cache::lifetime::{Expiry, Lifetime};
+use crate::protect::process_key;
+use crate::protect::residue;
 use crate::status::Error;
-use crate::traces;
 use crossbeam_epoch::{Guard, Shared};
 use libsodium_sys as sodium;
 use std::alloc::{Layout, alloc, dealloc};
@@ -108,7 +108,7 @@ impl Sealed {
                 nonce,
                 key,
             );
-            traces::wipe(STACK);
+            residue::wipe(STACK);
             if status == 0 { Ok(sealed) } else { Err(Error::System) }
         }
     }
@@ -161,7 +161,7 @@ pub unsafe fn open(blob: Shared<'_, Blob>, place: Place, target: *mut u8) -> Res
             nonce,
             key,
         );
-        traces::wipe(STACK);
+        residue::wipe(STACK);
         status
     };
     if status == 0 {

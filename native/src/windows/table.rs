@@ -4,15 +4,28 @@
 //! line that another thread writes, and takes no lock.
 
 use crate::clock::now_ms;
-use crate::kept;
-use crate::region::{Kind, PAGE, Region};
-use crate::state::{self, BUSY, EMPTY, FREE, Seen, State};
+use crate::protect::region::{Kind, PAGE, Region};
+use crate::protect::retention;
 use crate::status::Error;
-use crate::window::{MG_WINDOW_COUNT, MgWindow};
+use crate::windows::state::{self, BUSY, EMPTY, FREE, Seen, State};
 use libsodium_sys as sodium;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+/// How many secrets may be lent at once.
+pub const MG_WINDOW_COUNT: usize = 4096;
+
+/// A window as the caller sees it: `data` and `length` may be read while it is lent.
+#[repr(C)]
+pub struct MgWindow {
+    /// The first byte of the plaintext.
+    pub data: *mut u8,
+    /// The length of the plaintext in bytes.
+    pub length: u64,
+    /// Private to the library.
+    pub reserved: [u64; 14],
+}
 
 /// A long window that nobody used for this time is given back by the next sweep.
 const IDLE_MS: u64 = 10_000;
@@ -196,7 +209,7 @@ impl Descriptor {
         let region = unsafe { (*self.region.get()).take() };
         let locked = region.map_or(0, |region| region.locked());
         if self.kept.swap(0, Ordering::Relaxed) > PAGE {
-            kept::give_back(locked);
+            retention::give_back(locked);
         }
         self.state.settle(generation, EMPTY);
         locked
@@ -214,8 +227,8 @@ fn keeps(region: &Region) -> bool {
     match region.kind() {
         Kind::Unlocked => false,
         _ if region.length() == PAGE => true,
-        _ if kept::reserve(bytes) => true,
-        _ => bytes as u64 <= kept::limit() && trim(Idle::Long, bytes) > 0 && kept::reserve(bytes),
+        _ if retention::reserve(bytes) => true,
+        _ => bytes as u64 <= retention::limit() && trim(Idle::Long, bytes) > 0 && retention::reserve(bytes),
     }
 }
 

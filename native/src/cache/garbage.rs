@@ -5,9 +5,9 @@
 //! may be long. The calls that put, replace, remove, sweep, trim or count take it from there. (The epochs' own small nodes
 //! are still freed by readers, too: one for up to 64 values.)
 
-use crate::blob::Sealed;
 use crate::cache::Cache;
-use crate::stack::{Entry, Stack};
+use crate::cache::blob::Sealed;
+use crate::cache::free_stack::{Entry, Stack};
 use crossbeam_epoch::{Guard, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

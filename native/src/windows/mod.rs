@@ -1,26 +1,15 @@
 //! Windows: where one value lies in plaintext while it is lent.
 //!
 //! Released windows are wiped and used again: those of one page always, longer ones within a share of the limit of locked
-//! memory (see [`crate::kept`]). Idle ones are given up as soon as locked memory is short.
+//! memory (see [`crate::protect::retention`]). Idle ones are given up as soon as locked memory is short.
 
-use crate::region::{MG_BEST_EFFORT, PAGE};
+pub mod state;
+pub mod table;
+
+use crate::protect::region::{MG_BEST_EFFORT, PAGE};
 use crate::status::Error;
-use crate::table::{self, Idle, TABLE, Use};
+use crate::windows::table::{Idle, MgWindow, TABLE, Use};
 use std::sync::atomic::Ordering;
-
-/// How many secrets may be lent at once.
-pub const MG_WINDOW_COUNT: usize = 4096;
-
-/// A window as the caller sees it: `data` and `length` may be read while it is lent.
-#[repr(C)]
-pub struct MgWindow {
-    /// The first byte of the plaintext.
-    pub data: *mut u8,
-    /// The length of the plaintext in bytes.
-    pub length: u64,
-    /// Private to the library.
-    pub reserved: [u64; 14],
-}
 
 /// The table for callers who read `data` and `length` themselves.
 pub fn table() -> *const MgWindow {

@@ -2,11 +2,11 @@
 //!
 //! The context with the expanded key lies in protected memory, several to a page. `unsafe` is here for aws-lc's calls.
 
-use crate::crypto_heap;
-use crate::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
+use crate::crypto::heap;
+use crate::protect::region::{Kind, MG_BEST_EFFORT, PAGE, Region};
+use crate::protect::residue;
 use crate::status::Error;
-use crate::traces;
-use crate::window::with_room;
+use crate::windows::with_room;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
 use std::collections::HashMap;
@@ -56,7 +56,7 @@ impl Context {
         // SAFETY: `at` is room for a context that is ours alone; the caller vouches for `key`.
         let done = unsafe {
             let done = aws::EVP_AEAD_CTX_init(at, aws::EVP_aead_aes_256_gcm(), key.cast(), KEY, TAG, ptr::null_mut());
-            traces::wipe(STACK);
+            residue::wipe(STACK);
             done
         };
         if done == 1 { Ok(context) } else { Err(Error::System) }
@@ -108,7 +108,7 @@ fn place(flags: u32) -> Result<*mut aws::EVP_AEAD_CTX, Error> {
 /// # Safety
 /// `key` must be readable for [`KEY`] bytes.
 pub unsafe fn create(key: *const u8, flags: u32) -> Result<u64, Error> {
-    crypto_heap::require()?;
+    heap::require()?;
     // SAFETY: the caller vouches for `key`.
     let context = Arc::new(unsafe { Context::new(key, flags) }?);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -156,7 +156,7 @@ pub unsafe fn seal(number: u64, aad: (*const u8, usize), plain: (*const u8, usiz
             aad.0,
             aad.1,
         );
-        traces::wipe(STACK);
+        residue::wipe(STACK);
         done
     };
     if done == 1 && written == plain.1 + TAG {
@@ -193,7 +193,7 @@ pub unsafe fn open(
             aad.0,
             aad.1,
         );
-        traces::wipe(STACK);
+        residue::wipe(STACK);
         aws::ERR_clear_error();
         done
     };

@@ -2,7 +2,7 @@
 //!
 //! `unsafe` is here for the system calls and for libsodium's allocator; what is handed out is a pointer and a length.
 
-use crate::kept;
+use crate::protect::retention;
 use crate::status::Error;
 use libsodium_sys as sodium;
 use std::ptr;
@@ -218,7 +218,7 @@ fn not_locked(errno: i32) -> Error {
     match errno {
         libc::EAGAIN | libc::ENOMEM => Error::LockedMemory,
         // Also where nothing may be locked at all.
-        libc::EPERM if kept::limit() == 0 => Error::LockedMemory,
+        libc::EPERM if retention::limit() == 0 => Error::LockedMemory,
         other => Error::Refused(other),
     }
 }

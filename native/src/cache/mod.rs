@@ -6,12 +6,18 @@
 //! The blob pointer of a slot is what writers agree on: each change is one exchange of it. Only then, by the one thread
 //! that removed the blob, does the generation change, and after that the slot may be handed out again.
 
-use crate::blob::{self, Blob, Place, Sealed};
-use crate::garbage::{self, Garbage, Removal};
-use crate::lifetime::Lifetime;
-use crate::slots::{Slot, Slots};
+pub mod blob;
+pub mod free_stack;
+pub mod garbage;
+pub mod lifetime;
+pub mod slots;
+
+use crate::cache::blob::{Blob, Place, Sealed};
+use crate::cache::garbage::{Garbage, Removal};
+use crate::cache::lifetime::Lifetime;
+use crate::cache::slots::{Slot, Slots};
 use crate::status::Error;
-use crate::window::Window;
+use crate::windows::Window;
 use crossbeam_epoch::{Atomic, Guard, Owned, Shared, pin};
 use std::mem::forget;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -333,7 +339,7 @@ fn exchange(slot: &Slot, from: Shared<'_, Blob>, to: Shared<'_, Blob>, guard: &G
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::tests::damage;
+    use crate::cache::blob::tests::damage;
 
     fn put(id: u64, value: &[u8]) -> u64 {
         let put = |cache: &Cache, guard: &Guard| {
