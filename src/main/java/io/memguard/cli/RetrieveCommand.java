@@ -70,6 +70,8 @@ final class RetrieveCommand implements Callable<Integer> {
         if (output != null) {
             throw new UsageException("give one of --direct and --output");
         }
+        DirectReads.count(
+                MemGuard.describe(main.store().directory()).orElseThrow().storeId(), name);
         byte[] value = guard.retrieveDirect(name).orElse(null);
         if (value == null) {
             System.err.println("memguard: not found");

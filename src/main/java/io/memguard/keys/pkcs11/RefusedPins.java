@@ -8,35 +8,28 @@ import io.memguard.memory.SealedBytes;
 import io.memguard.memory.Sodium;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
+import io.memguard.os.UserDirectory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The PIN that a token refused last, so that a service that is restarted with a wrong PIN, or a script that runs every
- * minute, does not lock the token. An Argon2id hash of it, its owner's only; the PIN itself is not kept. It lies where no
- * other user can be first to make a directory, else in {@code /dev/shm}, both emptied by a restart of the machine, else in
- * the user's home. Best effort: where no directory serves, a warning says so.
+ * minute, does not lock the token. An Argon2id hash of it in a {@link UserDirectory}; the PIN itself is not kept. Best
+ * effort: where no directory serves, a warning says so.
  */
 final class RefusedPins {
     private static final System.Logger LOG = System.getLogger(RefusedPins.class.getName());
-    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
     private static final int SALT = 16;
     private static final int HASH = 32;
     private static final int SIZE = SALT + HASH + 1;
@@ -49,7 +42,7 @@ final class RefusedPins {
     private @Nullable Path refusal;
 
     RefusedPins(Path module, TokenInfo token) {
-        this(module, token, directories(Posix.effectiveUser()));
+        this(module, token, UserDirectory.candidates(Posix.effectiveUser()));
     }
 
     /** @param directories where it may lie; the first that can be used is taken */
@@ -57,21 +50,6 @@ final class RefusedPins {
         this.token = token;
         this.directories = directories;
         this.name = "refused-" + name(module + "\n" + token.serial() + "\n" + token.label());
-    }
-
-    /** By fixed names: a service and a script of one user have other environments. */
-    static List<Path> directories(int user) {
-        var directories = new ArrayList<Path>();
-        if (user == 0) {
-            directories.add(Path.of("/run/memguard"));
-        }
-        directories.add(Path.of("/run/user/" + user + "/memguard"));
-        directories.add(Path.of("/dev/shm/memguard-" + user));
-        String home = System.getProperty("user.home", "");
-        if (home.startsWith("/")) {
-            directories.add(Path.of(home, ".local", "state", "memguard"));
-        }
-        return directories;
     }
 
     private static String name(String text) {
@@ -96,7 +74,7 @@ final class RefusedPins {
     private boolean contains(Path directory, SealedBytes pin) {
         Path file = directory.resolve(name);
         try {
-            if (!isSafe(directory) || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            if (!UserDirectory.isSafe(directory) || !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 return false;
             }
             byte[] content = Files.readAllBytes(file);
@@ -130,8 +108,7 @@ final class RefusedPins {
 
     private boolean add(Path directory, byte[] content) {
         try {
-            make(directory);
-            if (!isSafe(directory)) {
+            if (!UserDirectory.make(directory)) {
                 return false;
             }
             Path temporary = Files.createTempFile(directory, "tmp", "", DurableFile.OWNER_ONLY);
@@ -144,39 +121,17 @@ final class RefusedPins {
         }
     }
 
-    /** Folders above are made in the user's home only. */
-    private static void make(Path directory) throws IOException {
-        try {
-            if (directory.startsWith(System.getProperty("user.home", "/nonexistent"))) {
-                Files.createDirectories(
-                        Objects.requireNonNull(directory.getParent()),
-                        PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-            }
-            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-        } catch (FileAlreadyExistsException e) {
-            // The caller looks whose it is.
-        }
-    }
-
     /** The token has accepted a PIN. */
     void clear() {
         for (Path directory : directories) {
             try {
-                if (isSafe(directory)) {
+                if (UserDirectory.isSafe(directory)) {
                     Files.deleteIfExists(directory.resolve(name));
                 }
             } catch (IOException e) {
                 LOG.log(System.Logger.Level.DEBUG, "a refused PIN could not be forgotten in {0}", directory);
             }
         }
-    }
-
-    /** Another user may have made a directory of that name. */
-    private static boolean isSafe(Path directory) throws IOException {
-        return Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
-                && (int) Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS) == Posix.effectiveUser()
-                && Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS)
-                        .equals(OWNER_ONLY);
     }
 
     private static byte[] hash(SealedBytes pin, byte[] salted) {

@@ -5,6 +5,7 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyMode;
 import io.memguard.os.Posix;
+import io.memguard.os.UserDirectory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,7 +49,7 @@ public record TokenDescription(
 
     /** Where hashes of refused PINs of this user may lie. */
     public static List<Path> refusedPins() {
-        return RefusedPins.directories(Posix.effectiveUser());
+        return UserDirectory.candidates(Posix.effectiveUser());
     }
 
     /** The same files, each once where several paths lead to it. */
