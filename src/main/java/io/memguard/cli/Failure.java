@@ -1,6 +1,7 @@
 package io.memguard.cli;
 
 import io.memguard.MemGuardException;
+import io.memguard.os.OpenDirectory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -61,6 +62,7 @@ final class Failure {
     }
 
     private static void print(String message) {
-        System.err.println("memguard: " + Json.escapeControls(message.replaceAll("\\R", " ")));
+        System.err.println(
+                "memguard: " + Json.escapeControls(OpenDirectory.named(message).replaceAll("\\R", " ")));
     }
 }

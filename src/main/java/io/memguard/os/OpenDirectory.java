@@ -82,7 +82,7 @@ public final class OpenDirectory implements AutoCloseable {
         try {
             return Files.readSymbolicLink(Path.of(held)).toString();
         } catch (IOException e) {
-            return held;
+            return "\u2026"; // It was closed before the error was told; what follows says which file it is.
         }
     }
 

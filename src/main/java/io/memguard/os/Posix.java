@@ -401,8 +401,9 @@ public final class Posix {
             case MISSING -> new NoSuchFileException(file.toString());
             case DENIED -> new AccessDeniedException(file.toString());
             case EXISTS -> new FileAlreadyExistsException(file.toString());
-            case IS_LINK, IS_SOCKET -> new SmallFile.StrangeFileException(file + " is not a regular file");
-            default -> new IOException(call + " " + file + ": " + errorText(error));
+            case IS_LINK, IS_SOCKET ->
+                new SmallFile.StrangeFileException(OpenDirectory.named(file + " is not a regular file"));
+            default -> new IOException(OpenDirectory.named(call + " " + file) + ": " + errorText(error));
         };
     }
 
