@@ -4,10 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.os.Terminal;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -15,6 +12,8 @@ import picocli.CommandLine.ParentCommand;
 
 @Command(name = "cleanup", description = "Remove the whole store: every value, every name, and the key.")
 final class CleanupCommand implements Callable<Integer> {
+    private static final byte[] YES = {'y', 'e', 's'};
+
     @ParentCommand
     private Main main;
 
@@ -22,7 +21,7 @@ final class CleanupCommand implements Callable<Integer> {
     private boolean yes;
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         try (var guard = main.store().open(OpenMode.EXISTING)) {
             if (!yes) {
                 confirm(guard.stats().itemsCount());
@@ -35,14 +34,17 @@ final class CleanupCommand implements Callable<Integer> {
         }
     }
 
-    private static void confirm(long items) throws IOException {
-        String answer = null;
+    /** As a secret is asked for: only what is typed after the question, and ended by Enter, is an answer. */
+    private static void confirm(long items) {
+        boolean agreed = false;
         if (Terminal.is(0)) {
-            System.err.print("remove " + items + " values and their key for ever? (yes/no) ");
-            System.err.flush();
-            answer = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine();
+            String question = "remove " + items + " values and their key forever? Type yes, which is not shown: ";
+            try (var answer = Terminal.readSecret(question)) {
+                agreed =
+                        answer.<Boolean, RuntimeException>read(text -> text.mismatch(MemorySegment.ofArray(YES)) == -1);
+            }
         }
-        if (answer == null || !answer.strip().equals("yes")) {
+        if (!agreed) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "nothing was removed; answer yes, or give --yes");
         }
     }

@@ -9,6 +9,7 @@ import io.memguard.keys.pkcs11.Pkcs11Uri;
 import io.memguard.keys.software.SoftwareKeys;
 import io.memguard.os.UserFile;
 import java.util.List;
+import java.util.function.Function;
 
 /** Makes a provider out of what {@code --keys} says. */
 final class Keys {
@@ -19,12 +20,23 @@ final class Keys {
     private final SecretInput passphrase;
     private final SecretInput pin;
     private final boolean mayBeNew;
+    private final boolean atOnce;
 
     /** @param mayBeNew whether a new passphrase is chosen, which is asked for twice */
     Keys(SecretInput passphrase, SecretInput pin, boolean mayBeNew) {
+        this(passphrase, pin, mayBeNew, false);
+    }
+
+    private Keys(SecretInput passphrase, SecretInput pin, boolean mayBeNew, boolean atOnce) {
         this.passphrase = passphrase;
         this.pin = pin;
         this.mayBeNew = mayBeNew;
+        this.atOnce = atOnce;
+    }
+
+    /** Asks on the terminal when a provider is made, not when it needs the answer. */
+    Keys asking() {
+        return new Keys(passphrase, pin, mayBeNew, true);
     }
 
     /** The first that works, where there are several. */
@@ -67,11 +79,19 @@ final class Keys {
         return passphrase
                 .source()
                 .orElseGet(() -> mayBeNew
-                        ? passphrase.asked("new passphrase", SecretSources::terminalTwice)
-                        : passphrase.asked("passphrase", SecretSources::terminal));
+                        ? asked(passphrase, "new passphrase", SecretSources::terminalTwice)
+                        : asked(passphrase, "passphrase", SecretSources::terminal));
     }
 
     private SecretSource terminalPin() {
-        return pin.asked("PIN", SecretSources::terminal);
+        return asked(pin, "PIN", SecretSources::terminal);
+    }
+
+    private SecretSource asked(SecretInput input, String what, Function<String, SecretSource> source) {
+        var asked = input.asked(what, source);
+        if (atOnce) {
+            asked.read().close(); // It is kept, see AskedOnce.
+        }
+        return asked;
     }
 }

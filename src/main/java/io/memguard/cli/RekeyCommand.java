@@ -86,9 +86,11 @@ final class RekeyCommand implements Callable<Integer> {
     }
 
     private void rekey(String to) {
-        try (var guard = main.store().open(OpenMode.EXISTING);
-                var progress = new KeyChange("the same memguard rekey, or memguard rekey --abort")) {
-            guard.rekey(next(to), progress);
+        try (var guard = main.store().open(OpenMode.EXISTING)) {
+            var next = next(to); // Asks now: where there is no answer, nothing has begun.
+            try (var progress = new KeyChange("the same memguard rekey, or memguard rekey --abort")) {
+                guard.rekey(next, progress);
+            }
         } catch (MemGuardException e) {
             if (e.code() != ErrorCode.KEY_INVALID || !isDone(to)) {
                 throw e;
@@ -100,7 +102,7 @@ final class RekeyCommand implements Callable<Integer> {
         var passphrase = SecretInput.of(
                 passphraseFile, passphraseDescriptor, null, "--new-passphrase", "MEMGUARD_NEW_PASSPHRASE_FILE");
         var pin = SecretInput.of(pinFile, null, null, "--new-pin", "MEMGUARD_NEW_PIN_FILE");
-        return new Keys(passphrase, pin, true).of(List.of(to));
+        return new Keys(passphrase, pin, true).asking().of(List.of(to));
     }
 
     /** Killed at its very end, it has switched already; opening with both destroys what is left of the old key. */

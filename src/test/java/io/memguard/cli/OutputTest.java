@@ -135,19 +135,6 @@ class OutputTest {
         assertError(11, "needs Bouncy Castle", result);
     }
 
-    @Test
-    void cleanupAsksOnATerminal() throws Exception {
-        store.done(new byte[] {1}, "store", "a");
-        String asked = "script -qec \"$(declare -f memguard); memguard cleanup\" /dev/null";
-        var no = store.shell("export SHELL=/bin/bash; { sleep 2; echo no; sleep 1; } | " + asked);
-        assertEquals(19, no.status(), no.text());
-        assertTrue(no.text().contains("remove 1 values"), no.text());
-        assertEquals(0, store.run("contains", "a").status());
-        var yes = store.shell("export SHELL=/bin/bash; { sleep 2; echo yes; sleep 1; } | " + asked);
-        assertEquals(0, yes.status(), yes.text());
-        assertTrue(yes.text().contains("removed 1 values"), yes.text());
-    }
-
     private static List<Path> list(Path folder) throws Exception {
         try (Stream<Path> files = Files.list(folder)) {
             return files.toList();

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /** Prompts in pseudo-terminals, with job control: src/test/resources/terminal has what is tried. */
-class TerminalTest {
+public class TerminalTest {
     /** Runs a script of scenarios; each line that it prints becomes a test. */
     public static Stream<DynamicTest> scenarios(String script, List<String> command) throws Exception {
         var all = new ArrayList<>(List.of("python3", resource(script).toString()));
