@@ -44,22 +44,23 @@ final class Usage {
                 .orElse("");
     }
 
-    /** How many letters have to be put in, taken out or changed to come from one to the other (Levenshtein). */
+    /** How many letters have to be put in, taken out, changed or swapped to come from one to the other. */
     private static int distance(String from, String to) {
-        int[] above = new int[to.length() + 1];
-        for (int j = 0; j <= to.length(); j++) {
-            above[j] = j;
-        }
-        for (int i = 1; i <= from.length(); i++) {
-            int[] row = new int[to.length() + 1];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int changed = above[j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                row[j] = Math.min(changed, Math.min(above[j], row[j - 1]) + 1);
+        int[][] rows = new int[from.length() + 1][to.length() + 1];
+        for (int i = 0; i <= from.length(); i++) {
+            for (int j = 0; j <= to.length(); j++) {
+                rows[i][j] = i == 0 || j == 0 ? i + j : least(rows, from, to, i, j);
             }
-            above = row;
         }
-        return above[to.length()];
+        return rows[from.length()][to.length()];
+    }
+
+    private static int least(int[][] rows, String from, String to, int i, int j) {
+        int changed = rows[i - 1][j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+        int least = Math.min(changed, Math.min(rows[i - 1][j], rows[i][j - 1]) + 1);
+        boolean swapped =
+                i > 1 && j > 1 && from.charAt(i - 1) == to.charAt(j - 2) && from.charAt(i - 2) == to.charAt(j - 1);
+        return swapped ? Math.min(least, rows[i - 2][j - 2] + 1) : least;
     }
 
     private static String unmatched(UnmatchedArgumentException failure) {

@@ -23,7 +23,12 @@ class MessagesTest {
     private static void assertClear(Cli.Result result, String command) {
         assertNotEquals(0, result.status(), command);
         assertEquals(1, result.error().lines().count(), command + ": " + result.error());
-        NOISE.forEach(noise -> assertFalse(result.error().contains(noise), command + ": " + result.error()));
+        assertNoNoise(result.error());
+    }
+
+    /** Nothing of the program is in what a user reads. */
+    static void assertNoNoise(String said) {
+        NOISE.forEach(noise -> assertFalse(said.contains(noise), said));
     }
 
     @Test
