@@ -169,7 +169,7 @@ final class ImportCommand implements Runnable {
         } catch (java.nio.file.FileSystemException e) {
             throw e;
         } catch (IOException e) {
-            throw new IOException(file + ": " + e.getMessage(), e);
+            throw new IOException(file + ": " + e.getMessage() + "; split it, or name the right file", e);
         }
     }
 

@@ -93,7 +93,8 @@ public final class ChildDescriptors {
                     throw new MemGuardException(
                             ErrorCode.INVALID_ARGUMENTS,
                             "the value for descriptor " + number
-                                    + " is longer than a pipe may be (fs.pipe-max-size); use --memfd");
+                                    + " is longer than a pipe may be (fs.pipe-max-size), or all pipes of this user together"
+                                    + " (fs.pipe-user-pages-soft); use --memfd");
                 }
                 writeAll(in, value);
             } finally {

@@ -16,6 +16,7 @@ import java.util.List;
 /** Replaces this process by another program; see execve(2). */
 public final class ProcessImage {
     private static final int MISSING = 2; // ENOENT
+    private static final int TOO_BIG = 7; // E2BIG
     private static final long SIGNAL_SET = 128; // sizeof(sigset_t)
 
     private ProcessImage() {}
@@ -28,7 +29,10 @@ public final class ProcessImage {
         public final boolean missing;
 
         NotRunException(String program, int error) {
-            super("can't run " + program + ": " + LinuxLibrary.strerror(error).getString(0));
+            super("can't run " + program + ": " + LinuxLibrary.strerror(error).getString(0)
+                    + (error == TOO_BIG
+                            ? " (with the environment; give the secrets by --fd or --memfd, or raise ulimit -s)"
+                            : ""));
             this.missing = error == MISSING;
         }
     }

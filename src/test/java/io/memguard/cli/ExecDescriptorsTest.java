@@ -83,19 +83,39 @@ class ExecDescriptorsTest {
         assertEquals("open " + open, lines.getLast(), how);
     }
 
+    /** All that the JVM itself uses, and more; a block down from the limit; or anywhere. */
+    private static List<Integer> numbers(long seed, int limit, int count, Random random) {
+        int lowest = switch (Math.floorMod(seed, 3)) {
+            case 0 -> 3;
+            case 1 -> Math.max(3, limit - count - random.nextInt(10));
+            default -> 0;
+        };
+        var all = new ArrayList<>(
+                IntStream.range(Math.max(3, lowest), lowest == 0 ? limit : Math.min(limit, lowest + count))
+                        .boxed()
+                        .toList());
+        if (lowest <= 3) {
+            Collections.shuffle(all, random);
+        } else {
+            Collections.reverse(all);
+        }
+        return all.subList(0, Math.min(count, all.size()));
+    }
+
     @Test
     void randomSetsOfNumbersHaveTheirSecrets() throws Exception {
-        int runs = Integer.getInteger("descriptors.runs", 8);
+        int runs = Integer.getInteger("runs", 6);
+        long first = Long.getLong("seed", 0);
         int withAll = 0;
-        for (int seed = 0; seed < runs; seed++) {
+        for (long seed = first; seed < first + runs; seed++) {
             var random = new Random(seed);
             int limit = List.of(64, 128, 256, 1024, 4096).get(random.nextInt(5));
-            var all = new ArrayList<>(IntStream.range(3, limit).boxed().toList());
-            Collections.shuffle(all, random);
             // Room for what Java and Python open.
-            var numbers = all.subList(0, 1 + random.nextInt(Math.min(200, limit - 40)));
+            int most = Math.min(200, limit - 40);
+            int count = seed % 3 == 0 ? most : 1 + random.nextInt(most);
+            var numbers = numbers(seed, limit, count, random);
             var result = run(limit, numbers, random);
-            String how = "seed " + seed + ", " + numbers.size() + " of " + limit + ": ";
+            String how = "-Dseed=" + seed + ", " + numbers.size() + " of " + limit + ": ";
             if (result.status() == 0) {
                 withAll++;
                 assertAll(numbers, result, how);
@@ -106,7 +126,7 @@ class ExecDescriptorsTest {
             }
         }
         System.out.println(withAll + " of " + runs + " sets of numbers had their secrets, the others were refused");
-        assertTrue(withAll * 4 >= runs * 3, withAll + " of " + runs);
+        assertTrue(withAll * 2 >= runs, withAll + " of " + runs);
     }
 
     @Test

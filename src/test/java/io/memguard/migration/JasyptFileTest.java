@@ -46,6 +46,18 @@ class JasyptFileTest {
         return new String(entry.value(), StandardCharsets.UTF_8);
     }
 
+    @Test
+    void iterationsAreUpToTenMillion() {
+        for (int iterations : new int[] {1, 9_999_999, 10_000_000}) {
+            assertEquals(iterations, new JasyptFile.Scheme("PBEWithMD5AndDES", iterations).iterations());
+        }
+        for (int iterations : new int[] {0, 10_000_001}) {
+            var refused =
+                    assertThrows(MemGuardException.class, () -> new JasyptFile.Scheme("PBEWithMD5AndDES", iterations));
+            assertEquals(ErrorCode.INVALID_ARGUMENTS, refused.code());
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({
         "PBEWITHHMACSHA512ANDAES_256, 1000, base64",

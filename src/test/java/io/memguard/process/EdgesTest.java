@@ -243,6 +243,19 @@ class EdgesTest {
     }
 
     @Test
+    void waitingForLockedMemoryLastsUpToAnHour() {
+        var builder = MemGuard.at(temporary.resolve("store"));
+        for (Duration wait : List.of(Duration.ZERO, Duration.ofHours(1).minusNanos(1), Duration.ofHours(1))) {
+            builder.lockedMemoryWait(wait);
+        }
+        for (Duration wait : List.of(Duration.ofNanos(-1), Duration.ofHours(1).plusNanos(1))) {
+            var refused = assertThrows(MemGuardException.class, () -> builder.lockedMemoryWait(wait));
+            assertEquals(ErrorCode.INVALID_ARGUMENTS, refused.code());
+            assertTrue(String.valueOf(refused.getMessage()).contains("1 hour"), refused.getMessage());
+        }
+    }
+
+    @Test
     void secretsAreLentToAsManyBorrowsAsThereAreWindowsAndOneMoreSaysSo() throws Exception {
         assumeTrue(
                 Posix.effectiveUser() == 0 || ResourceLimits.lockedMemory() >= 64 << 20,

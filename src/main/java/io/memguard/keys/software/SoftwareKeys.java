@@ -383,7 +383,10 @@ public final class SoftwareKeys implements KeyProvider {
                     e);
         } catch (IOException e) {
             throw new MemGuardException(
-                    ErrorCode.KEY_INVALID, "the keystore container " + file + " can't be read: " + e.getMessage(), e);
+                    ErrorCode.KEY_INVALID,
+                    "the keystore container " + file + " can't be read: " + e.getMessage()
+                            + "; restore it from a backup, or say where it is",
+                    e);
         }
     }
 

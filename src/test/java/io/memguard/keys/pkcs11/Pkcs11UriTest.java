@@ -29,6 +29,19 @@ class Pkcs11UriTest {
         assertEquals(Optional.of("x"), Pkcs11Uri.parse("PKCS11:token=x").get("token"));
     }
 
+    @Test
+    void anUriHasUpTo4096Characters() {
+        for (int length : new int[] {4095, 4096}) {
+            String token = "t".repeat(length - "pkcs11:token=".length());
+            assertEquals(
+                    Optional.of(token), Pkcs11Uri.parse("pkcs11:token=" + token).get("token"));
+        }
+        String longer = "pkcs11:token=" + "t".repeat(4097 - "pkcs11:token=".length());
+        var refused = assertThrows(MemGuardException.class, () -> Pkcs11Uri.parse(longer));
+        assertEquals(ErrorCode.INVALID_ARGUMENTS, refused.code());
+        assertTrue(String.valueOf(refused.getMessage()).contains("at most 4096 characters"), refused.getMessage());
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.*;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
+import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyRecord;
 import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSource;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -102,6 +104,41 @@ class SoftwareKeysTest {
         }
         var usual = new Argon2Cost(4, 1L << 30);
         assertEquals(usual, Argon2Limit.require(usual, Argon2Cost.DEFAULT));
+    }
+
+    @Test
+    void theCostInMetadataIsReadUpToItsLimits() {
+        for (long[] cost : new long[][] {{64, 4L << 30}, {1, 8 << 20}}) {
+            assertEquals(new Argon2Cost(cost[0], cost[1]), Argon2Cost.of(record(cost)));
+        }
+        for (long[] cost : new long[][] {{65, 4L << 30}, {64, (4L << 30) + 1}, {0, 8 << 20}, {1, (8 << 20) - 1}}) {
+            assertCode(ErrorCode.KEY_INVALID, () -> Argon2Cost.of(record(cost)));
+        }
+    }
+
+    private static KeyRecord record(long[] cost) {
+        return new KeyRecord(
+                "software",
+                KeyMode.ENVELOPE,
+                Map.of("argon2id-operations", Long.toString(cost[0]), "argon2id-memory", Long.toString(cost[1])));
+    }
+
+    @Test
+    void aContainerIsReadUpTo1MiB() throws IOException {
+        NewKey made = keys("one").create(store);
+        made.key().close();
+        byte[] own = Files.readAllBytes(container());
+        for (int size : new int[] {(1 << 20) - 1, 1 << 20, (1 << 20) + 1}) {
+            Files.write(container(), Arrays.copyOf(own, size));
+            var refused =
+                    assertThrows(MemGuardException.class, () -> keys("one").open(store, made.record()));
+            assertEquals(ErrorCode.KEY_INVALID, refused.code());
+            String said = String.valueOf(refused.getMessage());
+            assertEquals(size > 1 << 20, said.contains("longer than 1048576 bytes"), said);
+            assertTrue(said.contains("backup"), said);
+        }
+        Files.write(container(), own);
+        keys("one").open(store, made.record()).close();
     }
 
     @Test
