@@ -2,7 +2,6 @@ package io.memguard.keylife;
 
 import io.memguard.keylife.StepOrder.Choice;
 import io.memguard.keylife.StepOrder.Kind;
-import io.memguard.keys.KeyProvider;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,7 +11,6 @@ import java.util.List;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.SplittableRandom;
-import java.util.function.Function;
 
 /**
  * Runs actors in every order of their steps that leads to another state: sooner those with few changes from an actor that
@@ -26,7 +24,7 @@ final class Explorer {
 
     private final Stepper stepper;
     private final Path work;
-    private final Function<String, KeyProvider> provider;
+    private final SceneKeys keys;
     private final Scene.Begin begin;
     private final List<Act> acts;
     private final boolean kills;
@@ -37,15 +35,9 @@ final class Explorer {
     private int others;
     private long steps;
 
-    Explorer(
-            Stepper stepper,
-            Path work,
-            Function<String, KeyProvider> provider,
-            Scene.Begin begin,
-            List<Act> acts,
-            boolean kills) {
+    Explorer(Stepper stepper, Path work, SceneKeys keys, Scene.Begin begin, List<Act> acts, boolean kills) {
         this.kills = kills;
-        this.provider = provider;
+        this.keys = keys;
         this.stepper = stepper;
         this.work = work;
         this.begin = begin;
@@ -77,7 +69,7 @@ final class Explorer {
 
     private void run(Prefix prefix) throws Exception {
         stepper.reset();
-        var scene = new Scene(work, stepper, provider, begin, acts);
+        var scene = new Scene(work, stepper, keys, begin, acts);
         var threads = new ArrayList<Thread>();
         for (Actor actor : scene.actors) {
             threads.add(Thread.ofPlatform().start(() -> {

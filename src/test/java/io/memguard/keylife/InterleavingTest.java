@@ -3,6 +3,7 @@ package io.memguard.keylife;
 import static org.junit.jupiter.api.Assertions.*;
 
 import io.memguard.process.ChildJvm;
+import io.memguard.tokens.SoftHsm;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -115,7 +116,11 @@ class InterleavingTest {
     }
 
     private String run(int orders, String keys, List<String> scenes) throws Exception {
-        var arguments = new ArrayList<>(List.of(work.toString(), Integer.toString(orders)));
+        return run(orders, keys, "", scenes);
+    }
+
+    private String run(int orders, String keys, String tokens, List<String> scenes) throws Exception {
+        var arguments = new ArrayList<>(List.of(work.toString(), Integer.toString(orders), tokens));
         scenes.forEach(scene -> arguments.add(keys + ":" + scene));
         try (var child = ChildJvm.start(Interleavings.class, Stepper.environment(), arguments)) {
             return child.rest();
@@ -123,7 +128,10 @@ class InterleavingTest {
     }
 
     private void assertHolds(int orders, String keys, List<String> scenes) throws Exception {
-        String said = run(orders, keys, scenes);
+        assertHolds(run(orders, keys, scenes));
+    }
+
+    private static void assertHolds(String said) {
         assertTrue(said.endsWith("done\n"), said);
         System.out.print(said);
     }
@@ -142,6 +150,20 @@ class InterleavingTest {
     void withTheSoftwareKeystoreTheyDo() throws Exception {
         assertHolds(ORDERS, "software", List.of("SETTLED:REKEY+OPEN", "SETTLED:ROTATE+STORE"));
         assertHolds(ORDERS, "!software", List.of("SETTLED:REKEY+STORE", "INTERRUPTED:ABORT+REKEY"));
+    }
+
+    /** A rekey is to a key in another token. With a direct key each use of it is a step, too. */
+    @Test
+    void withKeysInTokensTheyDo() throws Exception {
+        String tokens =
+                SoftHsm.token().uriWithPin("OBJECT") + " " + SoftHsm.token().uriWithPin("OBJECT");
+        for (String keys : List.of("envelope", "direct")) {
+            assertHolds(run(
+                    ORDERS,
+                    keys,
+                    tokens,
+                    List.of("SETTLED:ROTATE+OPEN", "SETTLED:ROTATE+STORE", "SETTLED:REKEY+ROTATE")));
+        }
     }
 
     /** Else it could not find one. */

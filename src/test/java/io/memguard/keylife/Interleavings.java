@@ -1,19 +1,17 @@
 package io.memguard.keylife;
 
-import io.memguard.keys.KeyProvider;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.Function;
 import java.util.stream.Stream;
 
-/** The JVM in which actors run in every order: {@code directory limit keys:begin:act+act …}; {@code !} in
+/** The JVM in which actors run in every order: {@code directory limit tokens keys:begin:act+act …}; {@code !} in
  * front of the keys: the first actor may be killed. */
 final class Interleavings {
     private Interleavings() {}
 
     public static void main(String[] arguments) throws Exception {
         var stepper = new Stepper();
-        for (int i = 2; i < arguments.length; i++) {
+        for (int i = 3; i < arguments.length; i++) {
             String[] words = arguments[i].split(":", -1);
             var acts = Stream.of(words[2].split("\\+")).map(Act::valueOf).toList();
             try {
@@ -30,9 +28,8 @@ final class Interleavings {
             throws Exception {
         long started = System.nanoTime();
         boolean kills = keys.startsWith("!");
-        Function<String, KeyProvider> provider = keys.endsWith("software") ? Stores::software : KeyFiles::new;
-        var result = new Explorer(
-                        stepper, Path.of(arguments[0]).resolve(keys + "-" + begin), provider, begin, acts, kills)
+        var where = SceneKeys.named(keys.replace("!", ""), List.of(arguments[2].split(" ", -1)));
+        var result = new Explorer(stepper, Path.of(arguments[0]).resolve(keys + "-" + begin), where, begin, acts, kills)
                 .explore(Integer.parseInt(arguments[1]));
         System.out.println(keys + " " + begin + " " + acts + ": " + result.runs() + " orders"
                 + (result.others() > 0 ? " (" + result.others() + " became others), " : ", ") + result.states()

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** A store on which actors work, and the invariants of docs/KEY-LIFECYCLE.md that must hold when all have ended. */
@@ -42,22 +41,20 @@ final class Scene {
 
     private final Path directory;
     private final Stepper stepper;
-    private final Function<String, KeyProvider> provider;
+    private final SceneKeys keys;
     private final Begin begin;
     private final String key;
     final List<Actor> actors = new ArrayList<>();
 
-    /** @param provider makes the provider of a passphrase */
-    Scene(Path directory, Stepper stepper, Function<String, KeyProvider> provider, Begin begin, List<Act> acts)
-            throws IOException {
+    Scene(Path directory, Stepper stepper, SceneKeys keys, Begin begin, List<Act> acts) throws IOException {
         this.directory = directory;
         this.stepper = stepper;
-        this.provider = provider;
+        this.keys = keys;
         this.begin = begin;
-        if (Files.exists(directory)) {
+        if (Files.exists(directory) && keys.areInFolder()) {
             restore();
         } else {
-            make();
+            makeAnew();
         }
         this.key = current();
         for (Act act : acts) {
@@ -70,11 +67,22 @@ final class Scene {
     }
 
     KeyProvider keys(String passphrase) {
-        return new SteppedKeys(stepper, provider.apply(passphrase));
+        return new SteppedKeys(stepper, keys.of(passphrase));
     }
 
     MemGuard open(String passphrase, OpenMode mode) {
         return MemGuard.at(directory).keys(keys(passphrase)).mode(mode).open();
+    }
+
+    private void makeAnew() throws IOException {
+        for (Path former : List.of(folder(), kept())) {
+            if (Files.exists(former)) {
+                remove(former);
+                Files.delete(former);
+            }
+        }
+        keys.renew();
+        make();
     }
 
     private void make() throws IOException {
@@ -89,7 +97,7 @@ final class Scene {
             }
         }
         if (begin == Begin.OLD_LEFT) {
-            try (var guard = Stores.open(directory, Stores.withoutErase(provider.apply("one")))) {
+            try (var guard = Stores.open(directory, Stores.withoutErase(keys.of("one")))) {
                 assertThrows(MemGuardException.class, () -> guard.rotate(Stores.SILENT));
             }
         }
@@ -264,13 +272,13 @@ final class Scene {
             judgeValues(guard);
         }
         if (!passphrase.equals("one")) {
-            Stores.assertRefused(directory, () -> provider.apply("one"));
+            Stores.assertRefused(directory, () -> keys.of("one"));
         }
         boolean underWay = begin == Begin.INTERRUPTED && !changed && !did("abort");
         var metadata = metadata();
         assertEquals(underWay, metadata.next().isPresent(), "a change under way");
         assertTrue(metadata.old().isEmpty() && metadata.unfinished().isEmpty(), "keys left: " + metadata.old());
-        assertEquals(underWay ? 2 : 1, Stores.containers(folder()).size(), "containers");
+        assertEquals(underWay ? 2 : 1, keys.count(folder()), "keys");
         assertEquals(changed, !current().equals(key), "another key");
         boolean changes = has(Act.ROTATE) || has(Act.REKEY) || has(Act.REKEY_ELSEWHERE);
         assertTrue(changed || !changes || begin == Begin.INTERRUPTED, "every change was refused");
@@ -308,9 +316,9 @@ final class Scene {
                 guard.list().forEach(name -> assertTrue(guard.contains(name)));
                 assertEquals(guard.list().size(), guard.stats().itemsCount(), "values and names");
             }
-            assertEquals(1, Stores.containers(folder()).size(), "containers");
+            assertEquals(1, keys.count(folder()), "keys");
         } else {
-            assertEquals(List.of(), Stores.containers(folder()), "containers");
+            assertEquals(0, keys.count(folder()), "keys");
             try (Stream<Path> files = Files.list(folder())) {
                 assertTrue(
                         files.noneMatch(

@@ -1,10 +1,12 @@
 package io.memguard.keylife;
 
+import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyRecord;
 import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** A provider each of whose calls is a step of the actor that makes it. */
@@ -25,13 +27,49 @@ final class SteppedKeys extends Stores.Changed {
     @Override
     public NewKey create(StoreContext store) {
         step("create");
-        return keys.create(store);
+        var made = keys.create(store);
+        return new NewKey(stepped(made.key(), made.record()), made.record());
     }
 
     @Override
     public StoreKey open(StoreContext store, KeyRecord record) {
         step("key");
-        return keys.open(store, record);
+        return stepped(keys.open(store, record), record);
+    }
+
+    private StoreKey stepped(StoreKey key, KeyRecord record) {
+        return record.mode() == KeyMode.DIRECT ? new InToken(key) : key;
+    }
+
+    /** A key that does not leave its token: each use of it is a call of that. */
+    private final class InToken implements StoreKey {
+        private final StoreKey key;
+
+        InToken(StoreKey key) {
+            this.key = key;
+        }
+
+        @Override
+        public void seal(MemorySegment aad, MemorySegment plaintext, MemorySegment sealed) {
+            step("seal");
+            key.seal(aad, plaintext, sealed);
+        }
+
+        @Override
+        public boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
+            step("unseal");
+            return key.open(aad, sealed, plaintext);
+        }
+
+        @Override
+        public long room(long sealedLength) {
+            return key.room(sealedLength);
+        }
+
+        @Override
+        public void close() {
+            key.close();
+        }
     }
 
     @Override
