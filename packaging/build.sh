@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes what users install, out of what `mvn -Pdist package` left in target: the jars and the POM for a Maven repository, a
-# tar.gz, a Debian package, their checksums. The same, byte for byte, in each build.
+# Makes what users install, out of what `mvn -f modules/pom.xml -Pdist package` left in the target folders: the jars and the
+# POMs for a Maven repository, a tar.gz, a Debian package, their checksums. The same, byte for byte, in each build.
 # usage: build.sh      needs java 22 or later on the PATH, GNU tar; the Debian package is left out without dpkg-deb
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
-property() { sed -n "s|^ *<$1>\(.*\)</$1>.*|\1|p" pom.xml | head -n 1; }
+property() { sed -n "s|^ *<$1>\(.*\)</$1>.*|\1|p" parent/pom.xml | head -n 1; }
 version=$(property version)
 SOURCE_DATE_EPOCH=$(date -d "$(property project.build.outputTimestamp)" +%s)
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC
@@ -15,25 +15,35 @@ native/glibc.sh "$natives"/*.so* >/dev/null
 
 rm -rf "$out"
 mkdir -p "$out"
-for suffix in "" -sources -javadoc; do cp "target/memguard$suffix.jar" "$out/memguard-$version$suffix.jar"; done
-cp pom.xml "$out/memguard-$version.pom"
-cp target/bom.json "$out/memguard-$version-bom.json"
-repository=target/repository/io/memguard/memguard/$version
+# What a service embeds: the library, the adapters, and the parent that their POMs name.
+publish() { # folder, artifact
+  local suffix repository=target/repository/io/memguard/$2/$version
+  if [ -e "$1/target/$2.jar" ]; then
+    for suffix in "" -sources -javadoc; do cp "$1/target/$2$suffix.jar" "$out/$2-$version$suffix.jar"; done
+    cp "$1/target/bom.json" "$out/$2-$version-bom.json"
+  fi
+  cp "$1/pom.xml" "$out/$2-$version.pom"
+  install -d "$repository"
+  cp "$out/$2-$version"* "$repository"
+}
 rm -rf target/repository
-install -d "$repository"
-cp "$out"/* "$repository"
+publish parent memguard-parent
+publish . memguard
+publish modules/jdbc memguard-jdbc
+publish modules/spring memguard-spring
 
 # The folder that both packages hold.
 tree=target/installed
 rm -rf "$tree"
 install -d "$tree"/{bin,lib,native,shell,share/man/man1,share/bash-completion/completions,share/zsh/site-functions,share/doc/memguard}
 install -m 755 packaging/memguard packaging/share-classes -t "$tree/bin"
-install -m 644 target/memguard.jar target/lib/*.jar -t "$tree/lib"
+install -m 644 target/memguard.jar modules/cli/target/memguard-cli.jar modules/prove/target/memguard-prove.jar \
+  modules/cli/target/lib/*.jar -t "$tree/lib"
 install -m 644 "$natives"/* -t "$tree/native"
 install -m 644 scripts/lib/{java,launch}.sh -t "$tree/shell"
-install -m 644 LICENSE src/main/resources/META-INF/THIRD-PARTY-NOTICES README.md INTEGRATION.md SECURITY.md docs/{FORMAT,HARDWARE,CONTRACT,BACKUP,CONTAINERS}.md target/bom.json -t "$tree/share/doc/memguard"
+install -m 644 LICENSE src/main/resources/META-INF/THIRD-PARTY-NOTICES README.md INTEGRATION.md SECURITY.md docs/{FORMAT,HARDWARE,CONTRACT,BACKUP,CONTAINERS}.md modules/cli/target/bom.json -t "$tree/share/doc/memguard"
 completion=$tree/share/bash-completion/completions/memguard
-classes=(java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "target/memguard.jar:target/lib/*")
+classes=(java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "$tree/lib/*")
 "${classes[@]}" packaging/Completion.java >"$completion"
 { cat packaging/completion.zsh "$completion" && echo '_bash_complete -o default -F _complete_memguard'; } >"$tree/share/zsh/site-functions/_memguard"
 "${classes[@]}" packaging/ManPage.java "$version" "$(date -d "@$SOURCE_DATE_EPOCH" +%F)" \

@@ -4,7 +4,7 @@
 set -euo pipefail
 export MEMGUARD_SHARE_CLASSES=no # nothing in the background in a tree that is removed
 cd "$(dirname "$0")/.."
-version=$(sed -n 's|^ *<version>\(.*\)</version>.*|\1|p' pom.xml | head -n 1)
+version=$(sed -n 's|^ *<version>\(.*\)</version>.*|\1|p' parent/pom.xml | head -n 1)
 tree=target/installed
 passed=0 failed=0 skipped=0
 check() { # what, command...
@@ -68,7 +68,7 @@ zsh_completes() { # as somebody types it: in a terminal
 }
 archive_is_whole() {
   local name
-  for name in bin/memguard lib/memguard.jar native/libsodium.so.26 share/man/man1/memguard.1.gz share/doc/memguard/LICENSE; do
+  for name in bin/memguard lib/memguard.jar lib/memguard-cli.jar lib/memguard-prove.jar native/libsodium.so.26 share/man/man1/memguard.1.gz share/doc/memguard/LICENSE; do
     tar -tzf "target/dist/memguard-$version.tar.gz" "memguard-$version/$name" || return 1
   done
 }
@@ -87,20 +87,34 @@ licences_are_whole() { # of all that is linked or lies beside, in each of the th
     while read -r component; do
       grep -qxF "$component" target/notices || { echo "$package: $component is missing"; return 1; }
     done < <({ unzip -p "target/dist/memguard-$version.jar" io/memguard/native/linux-x86_64/sbom.cdx.json
-      if [ "$package" != jar ]; then cat target/bom.json; fi; } | python3 -c '
+      if [ "$package" != jar ]; then cat modules/cli/target/bom.json; fi; } | python3 -c '
 import json, sys
 decoder, text = json.JSONDecoder(), sys.stdin.read()
 while text.strip():
     bom, end = decoder.raw_decode(text.lstrip())
     text = text.lstrip()[end:]
     for component in bom["components"]:
+        if component.get("group") == "io.memguard":
+            continue
         print(component["name"], component["version"])
 print("Rust standard library")')
   done
 }
 jars_are_whole() {
-  unzip -l "target/dist/memguard-$version-sources.jar" '*io/memguard/MemGuard.java' \
-    && unzip -l "target/dist/memguard-$version-javadoc.jar" '*io/memguard/MemGuard.html'
+  local artifact class
+  while read -r artifact class; do
+    unzip -l "target/dist/$artifact-$version-sources.jar" "*io/memguard/$class.java" \
+      && unzip -l "target/dist/$artifact-$version-javadoc.jar" "*io/memguard/$class.html" || return 1
+  done <<'EOF'
+memguard MemGuard
+memguard-jdbc adapters/hikari/SecretCredentials
+memguard-spring adapters/spring/SecretFactoryBean
+EOF
+}
+library_is_for_services() { # no command line, no search for leaks, nothing of a library that a service may not have
+  local jar=target/dist/memguard-$version.jar
+  if unzip -l "$jar" | grep -E 'io/memguard/(cli|prove|migration|adapters/(hikari|postgresql|spring))/'; then return 1; fi
+  if unzip -p "$jar" META-INF/MANIFEST.MF | grep Main-Class; then return 1; fi
 }
 no_java_is_said() { # in one line, with what to do
   local status=0
@@ -112,6 +126,7 @@ no_java_is_said() { # in one line, with what to do
 check "the libraries in the jar need glibc 2.31, and are those of their checksums" libraries_are_portable
 check "a library that needs a later one is refused" newer_glibc_is_refused
 check "the sources and the Javadoc are in their jars" jars_are_whole
+check "the library's jar has nothing but the library" library_is_for_services
 check "the tar.gz is whole" archive_is_whole
 check "the licences of all that is linked are in the jar and both packages" licences_are_whole
 check "without Java the launcher says what it needs" no_java_is_said

@@ -13,9 +13,9 @@ java_options() { # module path, folder of the native libraries
   module_path=$1
   options=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -XX:+DisableAttachMechanism
     -XX:-CreateCoredumpOnCrash -XX:ErrorFile=/dev/null -XX:-MaxFDLimit -XX:+DisplayVMOutputToStderr -Xlog:disable
-    --enable-native-access=io.memguard --add-modules info.picocli,org.snakeyaml.engine -p "$1")
+    --enable-native-access=io.memguard,io.memguard.cli -p "$1")
   if [ -z "${MEMGUARD_NATIVE_DIRECTORY:-}" ]; then options+=("-Dmemguard.native.directory=$2"); fi
-  main=(-m io.memguard/io.memguard.cli.Main)
+  main=(-m io.memguard.cli/io.memguard.cli.Main)
 }
 
 run_memguard() { # class data archive, arguments

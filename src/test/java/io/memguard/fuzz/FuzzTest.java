@@ -1,100 +1,22 @@
 package io.memguard.fuzz;
 
-import static org.junit.jupiter.api.Assertions.*;
-
-import io.memguard.cli.CommandLineFuzzer;
 import io.memguard.keys.pkcs11.Pkcs11UriFuzzer;
 import io.memguard.keys.pkcs11.SunConfigurationFuzzer;
 import io.memguard.keys.software.ContainerFuzzer;
-import io.memguard.migration.SettingsFuzzer;
 import io.memguard.store.MetadataFuzzer;
 import io.memguard.store.NameFileFuzzer;
 import io.memguard.store.ValueFileFuzzer;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.function.Function;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * Hostile input at each parser: coverage-guided fuzzing by Jazzer, from the seeds in {@code src/test/resources/fuzz}.
- * All run at once, at the lowest priority: the same inputs each time, or, with {@code -Dfuzz.seconds=}, others for that long.
- */
-class FuzzTest {
-    private static final int SECONDS = Integer.getInteger("fuzz.seconds", 0);
-    private static final Map<Class<?>, Integer> INPUTS_OF_THE_GATE = Map.of(
-            ValueFileFuzzer.class, 1_000,
-            NameFileFuzzer.class, 1_000,
-            MetadataFuzzer.class, 10_000,
-            ContainerFuzzer.class, 2_000,
-            Pkcs11UriFuzzer.class, 10_000,
-            SettingsFuzzer.class, 2_000,
-            SunConfigurationFuzzer.class, 800,
-            CommandLineFuzzer.class, 120);
-    private static final Pattern INPUTS = Pattern.compile("stat::number_of_executed_units: *(\\d+)");
-    private static final Pattern COVERAGE = Pattern.compile("cov: (\\d+) ft: (\\d+)(?![\\s\\S]*cov: )");
-
-    @TempDir
-    static Path temporary;
-
-    private static ExecutorService fuzzing;
-    private static Map<Class<?>, Future<Fuzzing.Result>> running;
-
-    static Stream<Class<?>> fuzzers() {
-        return INPUTS_OF_THE_GATE.keySet().stream();
-    }
-
-    @BeforeAll
-    static void start() {
-        fuzzing = Executors.newCachedThreadPool();
-        running = fuzzers()
-                .collect(Collectors.toMap(
-                        Function.identity(), fuzzer -> fuzzing.submit((Callable<Fuzzing.Result>) () -> run(fuzzer))));
-    }
-
-    private static Fuzzing.Result run(Class<?> fuzzer) throws Exception {
-        var fuzzing = new Fuzzing(fuzzer, temporary);
-        var replayed = fuzzing.replay();
-        if (replayed.status() != 0) {
-            return replayed;
-        }
-        return SECONDS > 0 ? fuzzing.fuzz(SECONDS) : fuzzing.fuzzSteps(INPUTS_OF_THE_GATE.get(fuzzer));
-    }
-
-    @AfterAll
-    static void stop() {
-        fuzzing.shutdownNow();
-    }
-
-    @ParameterizedTest
-    @MethodSource("fuzzers")
-    void anyInputIsTakenForWhatItIsOrRefused(Class<?> fuzzer) throws Exception {
-        var result = running.get(fuzzer).get();
-        assertEquals(0, result.status(), result.text());
-        assertTrue(
-                Long.parseLong(number(INPUTS, result.text()).getFirst()) > 0,
-                result.text()); // All seeds were replayed before.
-        var coverage = number(COVERAGE, result.text());
-        System.out.println(
-                fuzzer.getSimpleName() + ": " + number(INPUTS, result.text()).getFirst() + " inputs"
-                        + (SECONDS > 0 ? " in " + SECONDS + " s, " : ", ") + coverage.getFirst() + " edges, "
-                        + coverage.getLast() + " features");
-    }
-
-    private static List<String> number(Pattern pattern, String text) {
-        var matcher = pattern.matcher(text);
-        assertTrue(matcher.find(), text);
-        return List.of(matcher.group(1), matcher.group(matcher.groupCount()));
+/** Each parser of the library. */
+final class FuzzTest extends FuzzCampaign {
+    FuzzTest() {
+        super(Map.of(
+                ValueFileFuzzer.class, 1_000,
+                NameFileFuzzer.class, 1_000,
+                MetadataFuzzer.class, 10_000,
+                ContainerFuzzer.class, 2_000,
+                Pkcs11UriFuzzer.class, 10_000,
+                SunConfigurationFuzzer.class, 800));
     }
 }

@@ -9,7 +9,9 @@ import java.util.stream.Stream;
 
 /** The inputs that a fuzzer begins with: one folder each; {@code good-*} has to be taken, {@code bad-*} refused. */
 public final class Seeds {
-    private static final Path ALL = Path.of("src", "test", "resources", "fuzz").toAbsolutePath();
+    /** Of the project that is tested; surefire names its folder. */
+    private static final Path ALL = Path.of(System.getProperty("basedir", ""), "src", "test", "resources", "fuzz")
+            .toAbsolutePath();
 
     private Seeds() {}
 

@@ -77,6 +77,9 @@ public final class ChildJvm implements AutoCloseable {
     /** Of this JVM and its tests. */
     public static String classPath() {
         String own = System.getProperty("jdk.module.path", "");
+        if (own.isEmpty()) {
+            return System.getProperty("java.class.path");
+        }
         String tests = ChildJvm.class
                 .getProtectionDomain()
                 .getCodeSource()

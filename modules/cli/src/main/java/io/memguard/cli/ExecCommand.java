@@ -2,9 +2,9 @@ package io.memguard.cli;
 
 import io.memguard.MemGuard;
 import io.memguard.OpenMode;
-import io.memguard.os.ChildDescriptors;
-import io.memguard.os.EnvironmentBlock;
-import io.memguard.os.ProcessImage;
+import io.memguard.cli.exec.ChildDescriptors;
+import io.memguard.cli.exec.EnvironmentBlock;
+import io.memguard.cli.exec.ProcessImage;
 import io.memguard.os.ResourceLimits;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

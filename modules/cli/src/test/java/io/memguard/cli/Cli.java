@@ -45,13 +45,11 @@ public final class Cli {
                 "-XX:-UsePerfData",
                 "-Xlog:disable",
                 "-XX:SharedArchiveFile=" + SharedClasses.file(),
-                "--enable-native-access=io.memguard",
-                "--add-modules",
-                "info.picocli,org.snakeyaml.engine",
+                "--enable-native-access=io.memguard,io.memguard.cli",
                 "-p",
                 SharedClasses.modulePath(),
                 "-m",
-                "io.memguard/io.memguard.cli.Main");
+                "io.memguard.cli/io.memguard.cli.Main");
     }
 
     public Result run(byte[] in, String... arguments) throws IOException, InterruptedException {

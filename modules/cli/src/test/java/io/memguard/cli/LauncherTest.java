@@ -25,7 +25,7 @@ class LauncherTest {
         var result = new Cli(Map.of()).runCommand(List.of("bash", "-c", script), new byte[0]);
         assertEquals(0, result.status(), result.error());
         assertEquals("", result.error());
-        assertTrue(result.text().endsWith("io.memguard/io.memguard.cli.Main\nlist\n"), result.text());
+        assertTrue(result.text().endsWith("io.memguard.cli/io.memguard.cli.Main\nlist\n"), result.text());
         return result.text();
     }
 

@@ -1,5 +1,7 @@
 package io.memguard.cli;
 
+import io.memguard.MemGuard;
+import io.memguard.prove.Prove;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -10,28 +12,36 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The build as a jar, with an archive of its classes that {@code scripts/lib/launch.sh} makes as for a package: a JVM
+ * The build as jars, with an archive of their classes that {@code scripts/lib/launch.sh} makes as for a package: a JVM
  * starts from it in half the time. Made once for all tests of this JVM.
  */
 final class SharedClasses {
     private static final SharedClasses MADE = new SharedClasses();
 
     private final Path folder;
+    private final String modulePath;
 
     private SharedClasses() {
         try {
             folder = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "shared-classes-");
             Runtime.getRuntime().addShutdownHook(new Thread(this::remove));
-            String classes = library("target/classes");
-            run("jar", "--create", "--no-compress", "--file", jar().toString(), "-C", classes, ".");
+            modulePath = String.join(
+                    ":",
+                    jar("memguard", MemGuard.class),
+                    jar("memguard-prove", Prove.class),
+                    jar("memguard-cli", Main.class),
+                    library("bcprov"),
+                    library("picocli"),
+                    library("snakeyaml-engine"),
+                    library("jspecify"));
             run(
                     "bash",
                     "-c",
                     ". scripts/lib/launch.sh; jdk=$1; java_options \"$2\" \"$3\"; share_classes \"$4\"",
                     "bash",
                     System.getProperty("java.home"),
-                    modulePath(jar()),
-                    classes + "/io/memguard/native/linux-x86_64",
+                    modulePath,
+                    "target/classes/io/memguard/native/linux-x86_64",
                     archive().toString());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -42,7 +52,7 @@ final class SharedClasses {
 
     /** What has to be given to {@code java -p}. */
     static String modulePath() {
-        return modulePath(MADE.jar());
+        return MADE.modulePath;
     }
 
     /** What {@code -XX:SharedArchiveFile} needs. */
@@ -50,27 +60,24 @@ final class SharedClasses {
         return MADE.archive();
     }
 
-    private Path jar() {
-        return folder.resolve("memguard.jar");
-    }
-
     private Path archive() {
         return folder.resolve("memguard.jsa");
     }
 
-    private static String modulePath(Path jar) {
-        return String.join(
-                ":",
-                jar.toString(),
-                library("bcprov"),
-                library("picocli"),
-                library("snakeyaml-engine"),
-                library("jspecify"));
+    /** Where a class is from; as a jar also where that has not been packaged. */
+    private String jar(String name, Class<?> of) throws IOException, InterruptedException {
+        String classes = of.getProtectionDomain().getCodeSource().getLocation().getPath();
+        if (!Files.isDirectory(Path.of(classes))) {
+            return classes;
+        }
+        String jar = folder.resolve(name + ".jar").toString();
+        run("jar", "--create", "--no-compress", "--file", jar, "-C", classes, ".");
+        return jar;
     }
 
     /** The entry of this JVM's own paths that has this in its name. */
     private static String library(String name) {
-        String paths = System.getProperty("jdk.module.path", "") + ":" + System.getProperty("java.class.path");
+        String paths = System.getProperty("java.class.path");
         return Arrays.stream(paths.split(":"))
                 .filter(entry -> entry.contains(name))
                 .findFirst()

@@ -2,7 +2,6 @@ package io.memguard.prove;
 
 import static org.junit.jupiter.api.Assertions.*;
 
-import java.io.File;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,8 +173,7 @@ class LeakTest {
             Files.writeString(file, changed);
             arguments.add(file.toString());
         }
-        arguments.add(Path.of("src", "test", "java", "io", "memguard", "prove", "Leak.java")
-                .toString());
+        arguments.add("modules/prove/src/test/java/io/memguard/prove/Leak.java");
         var compiler = ToolProvider.getSystemJavaCompiler();
         var said = new StringWriter();
         var files = compiler.getStandardFileManager(null, null, null);
@@ -192,8 +190,6 @@ class LeakTest {
     }
 
     private static String classPath() {
-        return Settings.software(List.of(), Path.of("")).classPath()
-                + File.pathSeparator
-                + Path.of("target", "classes").toAbsolutePath();
+        return Settings.software(List.of(), Path.of("")).classPath();
     }
 }

@@ -50,8 +50,7 @@ class PromptTest {
                         "-Xmx96m",
                         "--enable-native-access=ALL-UNNAMED",
                         "-cp",
-                        settings.classPath() + ":"
-                                + Path.of("target", "test-classes").toAbsolutePath(),
+                        settings.classPath(),
                         Prompted.class.getName(),
                         temporary.resolve("store").toString(),
                         HexFormat.of().formatHex(control))

@@ -1,9 +1,11 @@
-package io.memguard.os;
+package io.memguard.cli.exec;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.Downcall;
 import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.os.InheritedDescriptor;
+import io.memguard.os.Posix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

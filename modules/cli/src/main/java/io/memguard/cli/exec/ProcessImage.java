@@ -1,4 +1,4 @@
-package io.memguard.os;
+package io.memguard.cli.exec;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
