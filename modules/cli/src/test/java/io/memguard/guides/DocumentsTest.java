@@ -153,7 +153,7 @@ class DocumentsTest {
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
                 String name = file.getFileName().toString();
                 if (name.endsWith("Test.java")) {
-                    sources.put(name.replace(".java", ""), Files.readString(file));
+                    sources.merge(name.replace(".java", ""), Files.readString(file), String::concat);
                 }
                 return FileVisitResult.CONTINUE;
             }
