@@ -15,19 +15,18 @@ native/glibc.sh "$natives"/*.so* >/dev/null
 
 rm -rf "$out"
 mkdir -p "$out"
-# What a service embeds: the library, the adapters, and the parent that their POMs name.
+# What a service embeds: the library and the adapters.
 publish() { # folder, artifact
   local suffix repository=target/repository/io/memguard/$2/$version
   if [ -e "$1/target/$2.jar" ]; then
     for suffix in "" -sources -javadoc; do cp "$1/target/$2$suffix.jar" "$out/$2-$version$suffix.jar"; done
     cp "$1/target/bom.json" "$out/$2-$version-bom.json"
   fi
-  cp "$1/pom.xml" "$out/$2-$version.pom"
+  cp "$1/.flattened-pom.xml" "$out/$2-$version.pom"
   install -d "$repository"
   cp "$out/$2-$version"* "$repository"
 }
 rm -rf target/repository
-publish parent memguard-parent
 publish . memguard
 publish modules/jdbc memguard-jdbc
 publish modules/spring memguard-spring

@@ -30,6 +30,13 @@ libraries_are_portable() {
   rm -rf "$work"
   return $status
 }
+poms_stand_alone() { # whoever installs one artifact has all that its POM names
+  local pom
+  for pom in target/dist/*-"$version".pom; do
+    if grep -q '<parent>' "$pom"; then echo "$pom names a parent"; return 1; fi
+  done
+  if grep -q '<scope>test' target/dist/*.pom; then echo "a POM names what only tests need"; return 1; fi
+}
 newer_glibc_is_refused() { # of this machine's own programs, some need one
   local library
   for library in /usr/lib/x86_64-linux-gnu/*.so.*; do
@@ -127,6 +134,7 @@ check "the libraries in the jar need glibc 2.31, and are those of their checksum
 check "a library that needs a later one is refused" newer_glibc_is_refused
 check "the sources and the Javadoc are in their jars" jars_are_whole
 check "the library's jar has nothing but the library" library_is_for_services
+check "the POMs need no parent and nothing that only tests need" poms_stand_alone
 check "the tar.gz is whole" archive_is_whole
 check "the licences of all that is linked are in the jar and both packages" licences_are_whole
 check "without Java the launcher says what it needs" no_java_is_said
