@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 final class SecretCache implements AutoCloseable {
     private static final long RECOVERY_INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
+    private static final int NEVER = -1; // is no tick
+
     private final SecretStore store;
     private final Duration idle;
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
@@ -131,7 +133,7 @@ final class SecretCache implements AutoCloseable {
         if (moment.isEmpty()) {
             return SealedCache.STALE;
         }
-        var renewed = new Secret.Cached(before.cache(), before.handle(), moment.get(), now);
+        var renewed = new Secret.Cached(before.cache(), before.handle(), moment.get(), looked(now));
         return secret.renew(before, renewed) ? renewed.open() : SealedCache.STALE;
     }
 
@@ -185,10 +187,15 @@ final class SecretCache implements AutoCloseable {
     boolean isStill(Secret secret, Secret.Cached value) {
         int now = tick;
         boolean same = store.isStill(SecretName.of(secret.name()), value.moment());
-        if (same && sweeper.isTicking() && !store.isShared()) {
-            value.seen(now);
+        if (same) {
+            value.seen(looked(now));
         }
         return same;
+    }
+
+    /** Until when a look at a file serves: the tick, or no read at all where none ends it, or hosts share the files. */
+    private int looked(int now) {
+        return sweeper.isTicking() && !store.isShared() ? now : NEVER;
     }
 
     // Storing and deleting
@@ -234,7 +241,7 @@ final class SecretCache implements AutoCloseable {
     /** @param now the tick before it became, or was known to be, the current value */
     private Secret.Cached seal(SealedCache target, MemorySegment plaintext, Moment moment, int now) {
         sweeper.startOrSweep(); // It has values looked at again, and gives up long windows that are not used any more.
-        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, idle), moment, now);
+        return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, idle), moment, looked(now));
     }
 
     /** Deletes a value from disk and from memory; false where there was none. */

@@ -22,6 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Two mounts of one folder that share no page cache, as two hosts have them: bindfs, which is FUSE. */
 class SharedFileSystemTest {
+    /** FUSE itself keeps names and attributes for a second otherwise. */
+    private static final String UNCACHED = "attr_timeout=0,entry_timeout=0,negative_timeout=0";
+
     @TempDir
     Path place = Path.of("");
 
@@ -43,7 +46,7 @@ class SharedFileSystemTest {
 
     private static boolean canMount(Path base, Path at) throws InterruptedException {
         try {
-            return new ProcessBuilder("bindfs", base.toString(), at.toString())
+            return new ProcessBuilder("bindfs", "-o", UNCACHED, base.toString(), at.toString())
                             .start()
                             .waitFor()
                     == 0;
@@ -84,6 +87,19 @@ class SharedFileSystemTest {
             assertTrue(Doctor.store(one, new FixedKeys(1), Optional.empty()).stream()
                     .anyMatch(finding -> finding.level() == Finding.Level.PROBLEM
                             && finding.toString().contains("fuse")));
+        }
+    }
+
+    @Test
+    void aChangeOfOneMountIsSeenByTheVeryNextReadOfTheOther() {
+        if (mounted) {
+            try (var writer = at(one).allowSharedFileSystem().open();
+                    var reader = at(other).allowSharedFileSystem().open()) {
+                for (int i = 0; i < 10; i++) {
+                    store(writer, "change " + i);
+                    assertEquals("change " + i, read(reader));
+                }
+            }
         }
     }
 
