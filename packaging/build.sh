@@ -18,10 +18,8 @@ mkdir -p "$out"
 # What a service embeds: the library and the adapters.
 publish() { # folder, artifact
   local suffix repository=target/repository/io/memguard/$2/$version
-  if [ -e "$1/target/$2.jar" ]; then
-    for suffix in "" -sources -javadoc; do cp "$1/target/$2$suffix.jar" "$out/$2-$version$suffix.jar"; done
-    cp "$1/target/bom.json" "$out/$2-$version-bom.json"
-  fi
+  for suffix in "" -sources -javadoc; do cp "$1/target/$2$suffix.jar" "$out/$2-$version$suffix.jar"; done
+  cp "$1/target/bom.json" "$out/$2-$version-bom.json"
   cp "$1/.flattened-pom.xml" "$out/$2-$version.pom"
   install -d "$repository"
   cp "$out/$2-$version"* "$repository"

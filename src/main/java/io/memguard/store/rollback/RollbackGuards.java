@@ -90,8 +90,8 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
             if (ended || allowed.contains(Fingerprint.of(metadata.seal()))) {
                 return metadata;
             }
-            LockSupport.parkNanos(
-                    PAUSE); // Also where there is none: SoftHSM shows none while another process writes it.
+            // Where there is none, too: SoftHSM shows none while another process writes it.
+            LockSupport.parkNanos(PAUSE);
             var now = reader.read();
             if (now.isEmpty()) {
                 return metadata; // Removed: whoever opens the keys says so.
