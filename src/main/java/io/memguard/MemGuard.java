@@ -433,7 +433,7 @@ public final class MemGuard implements AutoCloseable {
     public void endRollbackDetection() {
         cache.requireReady();
         try {
-            store.recording().end();
+            store.rollbackDetection().disable();
         } finally {
             Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
         }
@@ -486,7 +486,7 @@ public final class MemGuard implements AutoCloseable {
 
     /** For {@link MemGuardBuilder#acceptPresentState}. */
     long acceptPresentState(Progress progress) {
-        return store.recording().accept(progress);
+        return store.rollbackDetection().accept(progress);
     }
 
     /** Looked up when there is something to say: the first logger of a JVM takes as long as half an opening. */

@@ -26,7 +26,7 @@ final class DirectoryKeyringStorage implements KeyringStorage {
     }
 
     /** The metadata that was read last. */
-    private record Seen(FileVersion file, long epoch) {}
+    private record Seen(FileVersion file, long keyEpoch) {}
 
     /** An opening that fails must not make the counters. */
     void use(Generations opened) {
@@ -35,7 +35,7 @@ final class DirectoryKeyringStorage implements KeyringStorage {
 
     /** Inode and time of birth: a copy has others, a folder that was moved within its file system keeps them. */
     private static String identity(StoreLayout layout) throws IOException {
-        var status = Posix.identity(layout.directory());
+        var status = Posix.identity(layout.workingPath());
         return HexFormat.of().toHexDigits(status.inode()) + HexFormat.of().toHexDigits(status.birth());
     }
 
@@ -47,7 +47,7 @@ final class DirectoryKeyringStorage implements KeyringStorage {
         }
         try (var file = opened.get()) {
             byte[] content = file.read();
-            seen = new Seen(file.version(), Metadata.parse(content).epoch());
+            seen = new Seen(file.version(), Metadata.parse(content).keyEpoch());
             return Optional.of(content);
         }
     }
@@ -64,18 +64,18 @@ final class DirectoryKeyringStorage implements KeyringStorage {
 
     @Override
     public void syncMetadata() throws IOException {
-        Posix.syncDirectory(layout.directory());
+        Posix.syncDirectory(layout.workingPath());
     }
 
     @Override
-    public long epoch() {
+    public long keyEpoch() {
         Generations opened = generations;
         Seen last = seen;
         return opened != null
                         && last != null
-                        && (!opened.isShared() || opened.keyEpoch() == last.epoch())
+                        && (!opened.isShared() || opened.keyEpoch() == last.keyEpoch())
                         && isStill(last.file())
-                ? last.epoch()
+                ? last.keyEpoch()
                 : CHANGING;
     }
 
@@ -89,13 +89,13 @@ final class DirectoryKeyringStorage implements KeyringStorage {
     }
 
     @Override
-    public void epoch(long number) {
+    public void keyEpoch(long number) {
         Objects.requireNonNull(generations).keyEpoch(number);
     }
 
     @Override
     public StoreContext context(String storeId) {
-        return new StoreContext(storeId, layout.name(), layout.directory(), false);
+        return new StoreContext(storeId, layout.displayPath(), layout.workingPath(), false);
     }
 
     @Override

@@ -18,7 +18,7 @@ final class FileCount {
                     items[stripe]++;
                     long length = directory
                             .layout()
-                            .directory()
+                            .workingPath()
                             .resolve(file)
                             .toFile()
                             .length(); // 0: just being deleted
@@ -35,7 +35,7 @@ final class FileCount {
                 LongStream.of(count.items).sum(), LongStream.of(count.bytes).sum());
     }
 
-    /** First without locks; then those stripes that somebody changed meanwhile, under their locks. */
+    /** First without locks; then those stripes that were changed in the meantime, under their locks. */
     static void run(StoreDirectory directory, StoreLocks locks, StoreTotals totals) throws IOException {
         long[] versions = IntStream.range(0, StoreLocks.STRIPES)
                 .mapToLong(totals::version)

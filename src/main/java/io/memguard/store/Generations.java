@@ -6,10 +6,10 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * A mapped file of counters, one per stripe: a writer in any process raises the stripe's counter before it replaces the
- * file, so that every cache sees at its next read that it is out of date. Cold reads hold the stripe's lock, so nobody
+ * file, so that every cache sees at its next read that it is out of date. Cold reads hold the stripe's lock, so no process
  * can cache an old value under a raised counter.
  *
- * <p>A restore or a clean-up may put another file in its place. Under each lock, and whenever a cached value is compared with
+ * <p>A restore or a cleanup may put another file in its place. Under each lock, and whenever a cached value is compared with
  * its file, the one that is there is mapped; what was read under the counters of the one before counts as outdated.
  */
 final class Generations {

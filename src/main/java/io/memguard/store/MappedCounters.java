@@ -35,7 +35,7 @@ final class MappedCounters {
         return new MappedCounters(Arena.ofAuto().allocate((long) count * Long.BYTES, Long.BYTES), FileVersion.NONE);
     }
 
-    /** Maps the file, made where it is missing. The mapping is unmapped by the collector once nobody can reach it. */
+    /** Maps the file, made where it is missing. The mapping is unmapped by the collector once it can no longer be reached. */
     static MappedCounters open(Path file, int count) throws IOException {
         long size = (long) count * Long.BYTES;
         int descriptor = Posix.openOrCreate(file);
@@ -77,7 +77,7 @@ final class MappedCounters {
         return file.inode();
     }
 
-    /** All of them, each as it was at some moment meanwhile. */
+    /** All of them, each as it was at some moment during the call. */
     long[] copy() {
         long[] copy = memory.toArray(ValueLayout.JAVA_LONG);
         VarHandle.acquireFence();

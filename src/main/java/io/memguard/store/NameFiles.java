@@ -15,7 +15,7 @@ record NameFiles(StoreLayout layout) {
     /** The name of a hash, in UTF-8; nothing where the file is missing, damaged, or under another key. */
     Optional<byte[]> open(Keyring keys, String hex) throws IOException {
         try {
-            return SmallFile.read(layout.name(hex), MAX_FILE)
+            return SmallFile.read(layout.nameFile(hex), MAX_FILE)
                     .flatMap(file -> keys.openName(HexFormat.of().parseHex(hex), EntryCipher.decode(file)));
         } catch (SmallFile.StrangeFileException e) {
             return Optional.empty();

@@ -91,7 +91,7 @@ final class Reencryption {
         while (rest.hasNext() && batch.size() < most && bytes < BATCH_BYTES) {
             String file = rest.next();
             batch.add(file);
-            bytes += layout.directory().resolve(file).toFile().length();
+            bytes += layout.workingPath().resolve(file).toFile().length();
         }
         return batch;
     }
@@ -102,7 +102,7 @@ final class Reencryption {
                 .distinct() // ascending, as the files are
                 .toArray();
         return keys.with(now -> locks.locked(stripes, () -> {
-            keys.requireStill(now.epoch());
+            keys.requireStill(now.keyEpoch());
             return reencrypt(batch, now);
         }));
     }
@@ -117,7 +117,7 @@ final class Reencryption {
         for (String file : batch) {
             int index = files.size();
             String prefix = StoreLayout.temporaryPrefix(StoreLayout.stripeOfHex(hash(file)));
-            Path path = layout.directory().resolve(file);
+            Path path = layout.workingPath().resolve(file);
             files.add(new DurableGroup.NewFile(path, prefix, slot -> {
                 try (var opened = SmallFile.open(path, SecretStore.MAX_FILE).orElse(null)) {
                     if (opened != null) { // else it was deleted in the meantime
@@ -127,7 +127,7 @@ final class Reencryption {
             }));
         }
         totals.setClear(false); // After a kill the next opening removes temporary files.
-        try (var group = DurableGroup.prepare(layout.directory(), files)) {
+        try (var group = DurableGroup.prepare(layout.workingPath(), files)) {
             publish(group, batch, changes, guards.of(now.metadata()));
         }
         return damaged.get();
@@ -136,16 +136,16 @@ final class Reencryption {
     private @Nullable Change reencrypt(
             SmallFile opened, String file, Keyring now, DurableGroup.Slot slot, AtomicInteger damaged)
             throws IOException {
-        try (var text = SealedText.read(opened)) {
+        try (var text = Base64Ciphertext.read(opened)) {
             boolean isNew = already && isNew(now, file, text.bytes());
-            Optional<SealedFile> anew = isNew ? Optional.empty() : anew(now, file, text.bytes());
-            isNew = anew.isEmpty() && (isNew || isNew(now, file, text.bytes()));
+            Optional<SealedFile> again = isNew ? Optional.empty() : reencrypted(now, file, text.bytes());
+            isNew = again.isEmpty() && (isNew || isNew(now, file, text.bytes()));
             already = isNew;
-            if (anew.isEmpty()) {
+            if (again.isEmpty()) {
                 damaged.addAndGet(isNew ? 0 : 1);
                 return null;
             }
-            try (var content = anew.get()) {
+            try (var content = again.get()) {
                 slot.put(content);
                 return new Change(Fingerprint.of(text.bytes()), content.state());
             }
@@ -153,7 +153,7 @@ final class Reencryption {
     }
 
     /** Nothing where it was not under the old key. */
-    private Optional<SealedFile> anew(Keyring now, String file, MemorySegment sealed) {
+    private Optional<SealedFile> reencrypted(Keyring now, String file, MemorySegment sealed) {
         return withPlaintext(sealed, opened -> {
             if (!now.leaving().open(purpose(file), id(hash(file)), sealed, opened)) {
                 return Optional.empty();
@@ -199,8 +199,8 @@ final class Reencryption {
 
     /** What was put back must not become the newest state by being re-encrypted. */
     private void expect(RollbackGuard guard, String hash, Change change) throws IOException {
-        RollbackGuard.Actual actual = () -> layout.durableFingerprint(layout.value(hash));
-        if (guard.isOn() && !guard.allows(guard.right(id(hash), actual), change.before())) {
+        RollbackGuard.Actual actual = () -> layout.durableFingerprint(layout.valueFile(hash));
+        if (guard.isOn() && !guard.isNewest(guard.newest(id(hash), actual), change.before())) {
             throw RollbackGuard.rolledBack("a file (mg_" + hash.substring(0, 8) + "….dat)");
         }
         guard.expect(id(hash), change.after(), actual);

@@ -30,14 +30,14 @@ final class SealedFile implements FileContent, AutoCloseable {
 
     /** Encrypts native plaintext. */
     @SuppressWarnings("MustBeClosedChecker") // by close()
-    static SealedFile seal(EntryCipher cipher, EntryCipher.Purpose purpose, byte[] place, MemorySegment plaintext) {
+    static SealedFile seal(EntryCipher cipher, EntryCipher.Purpose purpose, byte[] context, MemorySegment plaintext) {
         if (plaintext.byteSize() <= SHORT) {
-            return new SealedFile(null, MemorySegment.ofArray(cipher.seal(purpose, place, plaintext)));
+            return new SealedFile(null, MemorySegment.ofArray(cipher.seal(purpose, context, plaintext)));
         }
         var arena = Arena.ofShared();
         try {
             var sealed = OrdinaryMemory.allocate(plaintext.byteSize() + StoreKey.OVERHEAD, arena);
-            cipher.seal(purpose, place, plaintext, sealed);
+            cipher.seal(purpose, context, plaintext, sealed);
             return new SealedFile(arena, sealed);
         } catch (Throwable failure) {
             arena.close();
@@ -74,7 +74,7 @@ final class SealedFile implements FileContent, AutoCloseable {
         }
     }
 
-    /** Frees it, when nobody writes it any more. */
+    /** Frees it, when no thread writes it any more. */
     @Override
     public void close() {
         if (arena != null) {

@@ -23,7 +23,7 @@ public final class SecretName {
         this.hash = Sha256.of(utf8);
     }
 
-    /** KeyCheck a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
+    /** Checks a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
     public static SecretName of(@Nullable String text) {
         if (text == null || text.isEmpty()) {
             throw invalid("a secret needs a name of 1 to " + MAX_BYTES + " bytes");

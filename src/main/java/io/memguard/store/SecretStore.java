@@ -44,7 +44,7 @@ public final class SecretStore implements AutoCloseable {
 
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
 
-    private final StoreDirectory place;
+    private final StoreDirectory directory;
     private final StoreLayout layout;
     private final KeyringHolder keys;
     private final RollbackGuards guards;
@@ -56,15 +56,15 @@ public final class SecretStore implements AutoCloseable {
     private final Runnable closing;
 
     SecretStore(
-            StoreDirectory place,
+            StoreDirectory directory,
             KeyLoader loader,
             Keyring keys,
             RollbackGuards guards,
             StoreLocks locks,
             Generations generations,
             StoreTotals totals) {
-        this.place = place;
-        this.layout = place.layout();
+        this.directory = directory;
+        this.layout = directory.layout();
         this.keys = new KeyringHolder(loader, keys);
         this.guards = guards;
         this.locks = locks;
@@ -74,21 +74,22 @@ public final class SecretStore implements AutoCloseable {
         this.writer = new ValueWriter(layout, locks, generations, totals);
         locks.follow(generations);
         guards.storeIsOpen();
-        this.closing = Forgotten.watch(this, closing(place, this.keys, guards, locks));
+        this.closing = Forgotten.watch(this, closing(directory, this.keys, guards, locks));
     }
 
     /** Knows only the parts: the store itself may be collected without having been closed. */
-    private static Runnable closing(StoreDirectory place, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
+    private static Runnable closing(
+            StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
         return () -> {
             locks.close();
             keys.close();
             guards.close();
-            place.close();
+            directory.close();
             keys.loader().close();
         };
     }
 
-    /** Opens the keys anew, by the native route, once the native libraries are back. */
+    /** Opens the keys again, by the native route, once the native libraries are back. */
     public void reopenKeys() {
         keys.reopen();
     }
@@ -109,7 +110,7 @@ public final class SecretStore implements AutoCloseable {
                     }
                 },
                 guards::of);
-        return new KeyChange(steps, new Reencryption(place, keys, guards, locks, totals), locks, totals);
+        return new KeyChange(steps, new Reencryption(directory, keys, guards, locks, totals), locks, totals);
     }
 
     /** Whether this is the provider of the store, which is closed with it. */
@@ -117,19 +118,19 @@ public final class SecretStore implements AutoCloseable {
         return keys.loader().uses(provider);
     }
 
-    /** What begins, renews and ends the detection of roll-backs. */
-    public Recording recording() {
-        return new Recording(place, keys, guards, locks);
+    /** What enables, renews and disables the detection of rollbacks. */
+    public RollbackDetection rollbackDetection() {
+        return new RollbackDetection(directory, keys, guards, locks);
     }
 
     /** What looks for damage in this store. */
     public Verification verification() {
-        return new Verification(place, keys, guards, locks);
+        return new Verification(directory, keys, guards, locks);
     }
 
     /** The folder of the files, by its name. */
     public Path directory() {
-        return layout.name();
+        return layout.displayPath();
     }
 
     /** A number that changes whenever a secret of this stripe is about to be replaced or deleted, in any process. */
@@ -137,13 +138,13 @@ public final class SecretStore implements AutoCloseable {
         try {
             return generations.get(stripe);
         } catch (InternalError e) {
-            throw cut(e);
+            throw countersTruncated(e);
         }
     }
 
     /** Whether processes may change files that share no counters with this one: then each read looks at the file. */
     public boolean isShared() {
-        return place.isShared() && !place.access().readOnly();
+        return directory.isShared() && !directory.access().readOnly();
     }
 
     /**
@@ -156,9 +157,9 @@ public final class SecretStore implements AutoCloseable {
         return during(
                 ErrorCode.RETRIEVE_FAILED,
                 "the value could not be read",
-                () -> place.use(() -> {
+                () -> directory.use(() -> {
                     locks.requirePresent();
-                    return FileVersion.of(layout.value(name.hex()))
+                    return FileVersion.of(layout.valueFile(name.hex()))
                             .filter(moment.file()::equals)
                             .isPresent();
                 }));
@@ -186,20 +187,20 @@ public final class SecretStore implements AutoCloseable {
         }
         return locks.locked(name.stripe(), () -> {
             if (guards.areGiven()) {
-                keys.requireStill(now.epoch()); // Another process may have begun to keep records.
+                keys.requireStill(now.keyEpoch()); // Another process may have begun to keep records.
             }
             long generation = generations.get(name.stripe());
-            return FileVersion.of(layout.value(name.hex()))
+            return FileVersion.of(layout.valueFile(name.hex()))
                     .filter(before.file()::equals)
                     .map(same -> before.under(generation));
         });
     }
 
     /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
-    private static MemGuardException cut(InternalError e) {
+    private static MemGuardException countersTruncated(InternalError e) {
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
-                "a file of counters was made shorter by somebody while the store is open; close the store and open it again",
+                "a file of counters was truncated while the store is open; close the store and open it again",
                 e);
     }
 
@@ -222,18 +223,18 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** A value on its way to disk, encrypted; whoever has it closes it. */
+    /** A value on its way to disk, encrypted; the caller closes it. */
     public static final class NewValue implements AutoCloseable {
         private final SecretName name;
         private final SealedFile file;
         private final Fingerprint state;
-        private final long epoch;
+        private final long keyEpoch;
 
-        private NewValue(SecretName name, SealedFile file, long epoch) {
+        private NewValue(SecretName name, SealedFile file, long keyEpoch) {
             this.name = name;
             this.file = file;
             this.state = file.state();
-            this.epoch = epoch;
+            this.keyEpoch = keyEpoch;
         }
 
         SecretName name() {
@@ -266,7 +267,7 @@ public final class SecretStore implements AutoCloseable {
             keys.update();
             return writable().with(now -> {
                 var sealed = SealedFile.seal(now.writing(), EntryCipher.Purpose.VALUE, name.hash(), value);
-                return new NewValue(name, sealed, now.epoch());
+                return new NewValue(name, sealed, now.keyEpoch());
             });
         });
     }
@@ -292,9 +293,9 @@ public final class SecretStore implements AutoCloseable {
                     ErrorCode.STORE_FAILED,
                     NOT_STORED,
                     () -> writer.write(current, guards.of(current.metadata()), values, () -> {
-                        keys.requireStill(current.epoch());
+                        keys.requireStill(current.keyEpoch());
                         for (var value : values) {
-                            keys.requireStill(value.epoch);
+                            keys.requireStill(value.keyEpoch);
                         }
                     }));
         }
@@ -326,20 +327,20 @@ public final class SecretStore implements AutoCloseable {
         RollbackGuard guard = guards.of(now.metadata());
         Found found = locks.locked(name.stripe(), () -> find(name, now, guard));
         if (found.file().isEmpty()) {
-            if (!guard.allows(found.right(), Fingerprint.ABSENT)) {
+            if (!guard.isNewest(found.newest(), Fingerprint.ABSENT)) {
                 keys.requireNewest(now);
                 throw rolledBack(name);
             }
             return Optional.empty();
         }
         try (var file = found.file().get();
-                var sealed = SealedText.read(file)) {
-            Fingerprint actual = guard.isOn() ? Fingerprint.of(sealed.bytes()) : found.right();
+                var sealed = Base64Ciphertext.read(file)) {
+            Fingerprint actual = guard.isOn() ? Fingerprint.of(sealed.bytes()) : found.newest();
             if (!now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes(), plaintext)) {
                 keys.requireNewest(now);
                 throw damaged(name);
             }
-            if (!guard.allows(found.right(), actual)) {
+            if (!guard.isNewest(found.newest(), actual)) {
                 plaintext.close();
                 keys.requireNewest(now);
                 throw rolledBack(name);
@@ -348,19 +349,19 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** @param right the state that the file should have, where the store is guarded */
-    private record Found(Optional<SmallFile> file, long generation, Fingerprint right) {}
+    /** @param newest the state that the file should have, where the store is guarded */
+    private record Found(Optional<SmallFile> file, long generation, Fingerprint newest) {}
 
     /** What is open stays as it is: writers put another file in its place. */
     private Found find(SecretName name, Keyring now, RollbackGuard guard) throws IOException {
         if (guards.areGiven() && !guard.isOn()) {
-            keys.requireStill(now.epoch()); // Another process may have begun to keep records.
+            keys.requireStill(now.keyEpoch()); // Another process may have begun to keep records.
         }
-        Path file = layout.value(name.hex());
-        Fingerprint right =
-                guard.isOn() ? guard.right(name.hash(), () -> layout.durableFingerprint(file)) : Fingerprint.ABSENT;
+        Path file = layout.valueFile(name.hex());
+        Fingerprint newest =
+                guard.isOn() ? guard.newest(name.hash(), () -> layout.durableFingerprint(file)) : Fingerprint.ABSENT;
         long generation = generations.get(name.stripe()); // First: it may throw, and nothing would close the file.
-        return new Found(SmallFile.open(file, MAX_FILE), generation, right);
+        return new Found(SmallFile.open(file, MAX_FILE), generation, newest);
     }
 
     private static MemGuardException rolledBack(SecretName name) {
@@ -371,7 +372,7 @@ public final class SecretStore implements AutoCloseable {
     private static MemGuardException damaged(SecretName name) {
         return new MemGuardException(
                 ErrorCode.RETRIEVE_FAILED,
-                "the file of this secret is damaged or was exchanged (mg_"
+                "the file of this secret is damaged or was replaced (mg_"
                         + name.hex().substring(0, 8)
                         + "….dat does not verify); restore it from a backup, or store the value again");
     }
@@ -380,10 +381,10 @@ public final class SecretStore implements AutoCloseable {
     public boolean contains(SecretName name) {
         return during(
                 ErrorCode.CONTAINS_FAILED,
-                "it can't be seen whether the secret is there",
+                "could not determine whether the secret exists",
                 () -> guards.areGiven()
                         ? keys.with(now -> containsByRecord(name, now))
-                        : place.use(() -> {
+                        : directory.use(() -> {
                             boolean there = isThere(name);
                             locks.requirePresent();
                             keys.requireNoOther();
@@ -394,29 +395,29 @@ public final class SecretStore implements AutoCloseable {
     private boolean isThere(SecretName name) throws IOException {
         try {
             // One look, not exists() and then notExists(): others store and delete in between.
-            Files.readAttributes(layout.value(name.hex()), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            Files.readAttributes(layout.valueFile(name.hex()), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
             return true;
         } catch (NoSuchFileException e) {
             return false;
         } catch (IOException e) {
-            throw new IOException("no access to " + layout.name(), e);
+            throw new IOException("no access to " + layout.displayPath(), e);
         }
     }
 
     private boolean containsByRecord(SecretName name, Keyring now) throws IOException {
         RollbackGuard guard = guards.of(now.metadata());
-        record Look(boolean there, boolean right) {}
+        record Look(boolean there, boolean isNewest) {}
         Look look = locks.locked(name.stripe(), () -> {
-            keys.requireStill(now.epoch());
+            keys.requireStill(now.keyEpoch());
             boolean there = isThere(name);
             if (!guard.isOn()) {
                 return new Look(there, true);
             }
-            Path file = layout.value(name.hex());
-            Fingerprint right = guard.right(name.hash(), () -> layout.durableFingerprint(file));
-            return new Look(there, there != right.equals(Fingerprint.ABSENT));
+            Path file = layout.valueFile(name.hex());
+            Fingerprint newest = guard.newest(name.hash(), () -> layout.durableFingerprint(file));
+            return new Look(there, there != newest.equals(Fingerprint.ABSENT));
         });
-        if (!look.right()) {
+        if (!look.isNewest()) {
             keys.requireNewest(now);
             throw rolledBack(name);
         }
@@ -429,8 +430,8 @@ public final class SecretStore implements AutoCloseable {
                 ErrorCode.DELETE_FAILED,
                 "the secret could not be deleted",
                 () -> writable()
-                        .with(now ->
-                                writer.delete(name, guards.of(now.metadata()), () -> keys.requireStill(now.epoch()))));
+                        .with(now -> writer.delete(
+                                name, guards.of(now.metadata()), () -> keys.requireStill(now.keyEpoch()))));
     }
 
     /**
@@ -448,13 +449,14 @@ public final class SecretStore implements AutoCloseable {
             others.forEach(readable::add);
             int unreadable = 0;
             locks.requirePresent();
-            try (var files = FileIndex.of(place, StoreLayout::isValue)) {
+            try (var files = FileIndex.of(directory, StoreLayout::isValue)) {
                 for (String file : files) {
                     String hex = StoreLayout.hex(file).orElseThrow();
                     var name = nameOf(hex);
                     name.ifPresent(utf8 -> readable.add(MemorySegment.ofArray(utf8)));
                     // A value is deleted before its name: one that is still there has no name that opens.
-                    unreadable += name.isPresent() || place.use(() -> Files.notExists(layout.value(hex))) ? 0 : 1;
+                    unreadable +=
+                            name.isPresent() || directory.use(() -> Files.notExists(layout.valueFile(hex))) ? 0 : 1;
                 }
             }
             return new Names(readable.sorted(), unreadable);
@@ -464,7 +466,7 @@ public final class SecretStore implements AutoCloseable {
     /** Nothing where the value is gone, or its name is missing or damaged. */
     private Optional<byte[]> nameOf(String hex) throws IOException {
         return keys.with(now -> {
-            Optional<byte[]> name = place.use(() -> names.open(now, hex));
+            Optional<byte[]> name = directory.use(() -> names.open(now, hex));
             if (name.isEmpty()) {
                 keys.requireNewest(now); // Read again: the file may be under another key by now, too.
             }
@@ -482,18 +484,18 @@ public final class SecretStore implements AutoCloseable {
 
     /**
      * How much is stored, in a time that does not depend on it: writers keep count. Only after a start of the machine, or
-     * after a writer was killed, all files are looked at once.
+     * after a writer was killed, all files are counted once.
      */
     public Totals totals() {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
             locks.requirePresent();
             keys.requireNoOther();
-            if (place.access().readOnly()) {
-                return FileCount.all(place);
+            if (directory.access().readOnly()) {
+                return FileCount.all(directory);
             }
             Optional<Totals> known = totals.sum();
             while (known.isEmpty()) {
-                FileCount.run(place, locks, totals);
+                FileCount.run(directory, locks, totals);
                 known = totals.sum();
             }
             return known.get();
@@ -525,9 +527,9 @@ public final class SecretStore implements AutoCloseable {
         generations.raiseAll();
         totals.forget();
         long values = removeFiles(StoreLayout::isValue);
-        Posix.syncDirectory(layout.directory()); // No value may come back without its name,
+        Posix.syncDirectory(layout.workingPath()); // No value may come back without its name,
         removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
-        Posix.syncDirectory(layout.directory()); // and nothing without the metadata.
+        Posix.syncDirectory(layout.workingPath()); // and nothing without the metadata.
         guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
         try (var lease = keys.lastSeen()) {
             new Removal(keys.loader()).begin(lease.keys(), guard);
@@ -582,10 +584,10 @@ public final class SecretStore implements AutoCloseable {
     private long removeListed(Predicate<String> filter) throws IOException {
         var left = new ArrayList<String>(1);
         long[] counts = new long[2];
-        place.forEach(file -> {
+        directory.forEach(file -> {
             if (filter.test(file)) {
                 try {
-                    counts[0] += Files.deleteIfExists(layout.directory().resolve(file)) ? 1 : 0;
+                    counts[0] += Files.deleteIfExists(layout.workingPath().resolve(file)) ? 1 : 0;
                 } catch (IOException e) {
                     counts[1]++;
                     if (left.isEmpty()) {
@@ -597,8 +599,8 @@ public final class SecretStore implements AutoCloseable {
         if (!left.isEmpty()) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED,
-                    counts[1] + " files in " + layout.name() + " could not be removed (the first: " + left.getFirst()
-                            + "); fix their permissions and run cleanup again");
+                    counts[1] + " files in " + layout.displayPath() + " could not be removed (the first: "
+                            + left.getFirst() + "); fix their permissions and run cleanup again");
         }
         return counts[0];
     }
@@ -609,11 +611,11 @@ public final class SecretStore implements AutoCloseable {
         } catch (IOException e) {
             throw StoreErrors.failed(code, what, e);
         } catch (InternalError e) {
-            throw cut(e);
+            throw countersTruncated(e);
         } catch (OutOfMemoryError e) {
             throw StoreErrors.failed(code, what, e);
         } finally {
-            Reference.reachabilityFence(task); // Which has the store: nobody may take it for forgotten.
+            Reference.reachabilityFence(task); // Which has the store: so it is not collected during the call.
         }
     }
 

@@ -28,9 +28,9 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * The directory of a store, held open: a real directory, its owner's only, where nobody else can exchange it. It is looked
- * at after it was opened, and all work goes on in what was looked at: a race for its name, or for one above it, leads
- * nowhere.
+ * The directory of a store, held open: a real directory, its owner's only, that no other user can replace. It is
+ * checked after it is opened, and all work goes on in what was checked: a race for its name, or for one above it, has no
+ * effect.
  */
 final class StoreDirectory implements AutoCloseable {
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
@@ -59,7 +59,7 @@ final class StoreDirectory implements AutoCloseable {
     /**
      * Opens it; nothing where there is none.
      *
-     * @throws MemGuardException SECURITY_ERROR where somebody else could plant or replace files
+     * @throws MemGuardException SECURITY_ERROR where another user could plant or replace files
      */
     static Optional<StoreDirectory> open(Path parent, StoreAccess access) throws IOException {
         if (!Files.isDirectory(parent)) {
@@ -93,7 +93,7 @@ final class StoreDirectory implements AutoCloseable {
             var directory = open(parent, outer, access);
             try {
                 directory.folder.giveToOwnerOf(outer);
-                syncPathTo(directory.layout.name());
+                syncPathTo(directory.layout.displayPath());
                 return directory;
             } catch (Throwable failure) {
                 directory.close();
@@ -102,7 +102,7 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /** Also where all was there: whoever made it may have been killed before it was durable. */
+    /** Also where all was there: the process that made it may have been killed before it was durable. */
     private static void syncPathTo(Path folder) throws IOException {
         Path directory = folder;
         boolean mayBeNew = true;
@@ -132,13 +132,13 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /** Kubernetes puts what a ConfigMap or Secret holds into a folder behind a link, which it exchanges for a change. */
+    /** Kubernetes puts what a ConfigMap or Secret holds into a directory behind a link, which it replaces for a change. */
     private static OpenDirectory openForReading(Path path) throws IOException {
         Path current = path.resolve(CURRENT);
         return Files.isSymbolicLink(current) ? OpenDirectory.follow(current) : OpenDirectory.open(path);
     }
 
-    /** Nobody can write there, whatever the permissions say; not by this mount, that is. */
+    /** No process can write there, whatever the permissions say; not by this mount, that is. */
     private static boolean isReadOnlyMount(OpenDirectory folder, StoreAccess access) throws IOException {
         return access.readOnly() && folder.mount().filter(Mount::readOnly).isPresent();
     }
@@ -208,14 +208,14 @@ final class StoreDirectory implements AutoCloseable {
                         }
                         throw unsafe(
                                 above,
-                                "belongs to somebody else (uid " + status.user()
+                                "belongs to another user (uid " + status.user()
                                         + "), who could replace the store below it",
                                 "choose another --dir");
                     }
                     if (status.isOpenToAll()) {
                         throw unsafe(
                                 above,
-                                "can be written by everybody, who could replace the store below it",
+                                "can be written by all users, who could replace the store below it",
                                 "chmod o-w " + above + " (or +t), or choose another --dir");
                     }
                 }
@@ -223,7 +223,7 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    /** Where it is a link, then one that nobody else has put there: he could lead us to another directory of ours. */
+    /** Where it is a link, then one that no other user made: they could lead us to another directory of ours. */
     private static OpenDirectory openParent(Path parent) throws IOException {
         int self = Posix.effectiveUser();
         if (self == 0) {
@@ -236,7 +236,7 @@ final class StoreDirectory implements AutoCloseable {
         try {
             var link = Posix.status(parent);
             if (!link.isLink() || (link.user() != 0 && link.user() != self)) {
-                throw unsafe(parent, "is a link that somebody else has put there", "choose another --dir");
+                throw unsafe(parent, "is a link that another user made", "choose another --dir");
             }
             return outer;
         } catch (Throwable failure) {
@@ -263,8 +263,8 @@ final class StoreDirectory implements AutoCloseable {
 
     /** Whether the name leads elsewhere by now. */
     void requireStill() throws IOException {
-        if (!folder.isStill(layout.name())) {
-            throw new IOException(layout.name() + " was moved or replaced; close the store and open it again");
+        if (!folder.isStill(layout.displayPath())) {
+            throw new IOException(layout.displayPath() + " was moved or replaced; close the store and open it again");
         }
     }
 
@@ -313,7 +313,7 @@ final class StoreDirectory implements AutoCloseable {
     /** Goes through the names of all files, of which there may be millions. */
     void forEach(Consumer<String> action) throws IOException {
         use(() -> {
-            try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.directory())) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.workingPath())) {
                 files.forEach(file -> action.accept(String.valueOf(file.getFileName())));
                 return true;
             } catch (DirectoryIteratorException e) {
@@ -322,8 +322,8 @@ final class StoreDirectory implements AutoCloseable {
         });
     }
 
-    private static MemGuardException unsafe(Path path, String what, String mend) {
-        return new MemGuardException(ErrorCode.SECURITY_ERROR, path + " " + what + "; " + mend);
+    private static MemGuardException unsafe(Path path, String what, String remedy) {
+        return new MemGuardException(ErrorCode.SECURITY_ERROR, path + " " + what + "; " + remedy);
     }
 
     /**

@@ -29,13 +29,13 @@ public record StoreInfo(
         return new StoreInfo(
                 Metadata.FORMAT,
                 metadata.storeId(),
-                metadata.keys(),
+                metadata.keyRecord(),
                 metadata.next().map(next -> change(metadata, next)),
                 metadata.old().stream().map(old -> KeyNames.of(old.record())).toList());
     }
 
     private static Change change(Metadata metadata, Metadata.Next next) {
-        String from = KeyNames.of(metadata.keys());
+        String from = KeyNames.of(metadata.keyRecord());
         String to = KeyNames.of(next.key().record());
         if (next.abandoned()) {
             return new Change(

@@ -9,12 +9,12 @@ import java.util.HexFormat;
 import java.util.Optional;
 
 /**
- * Where each file of a store lies.
+ * Where each file of a store is.
  *
- * @param directory leads to the files, for all work with them
- * @param name how users know that directory
+ * @param workingPath leads to the files, for all work with them
+ * @param displayPath how users know that directory
  */
-record StoreLayout(Path directory, Path name) {
+record StoreLayout(Path workingPath, Path displayPath) {
     static final String FOLDER = "memguard_secure";
     static final String TEMPORARY = ".tmp_";
 
@@ -32,32 +32,32 @@ record StoreLayout(Path directory, Path name) {
     }
 
     Path metadata() {
-        return directory.resolve("store.meta");
+        return workingPath.resolve("store.meta");
     }
 
     Path lock() {
-        return directory.resolve(LOCK);
+        return workingPath.resolve(LOCK);
     }
 
     /** The lock file by its name. */
     Path lockName() {
-        return name.resolve(LOCK);
+        return displayPath.resolve(LOCK);
     }
 
     Path generations() {
-        return directory.resolve("store.generations");
+        return workingPath.resolve("store.generations");
     }
 
     Path totals() {
-        return directory.resolve("store.totals");
+        return workingPath.resolve("store.totals");
     }
 
-    Path value(String hex) {
-        return directory.resolve(PREFIX + hex + VALUE);
+    Path valueFile(String hex) {
+        return workingPath.resolve(PREFIX + hex + VALUE);
     }
 
-    Path name(String hex) {
-        return directory.resolve(PREFIX + hex + NAME);
+    Path nameFile(String hex) {
+        return workingPath.resolve(PREFIX + hex + NAME);
     }
 
     /** Which content a file has now. */
@@ -66,7 +66,7 @@ record StoreLayout(Path directory, Path name) {
             if (opened == null) {
                 return Fingerprint.ABSENT;
             }
-            try (var sealed = SealedText.read(opened)) {
+            try (var sealed = Base64Ciphertext.read(opened)) {
                 return Fingerprint.of(sealed.bytes());
             }
         } catch (SmallFile.StrangeFileException e) {
@@ -77,7 +77,7 @@ record StoreLayout(Path directory, Path name) {
     /** The same, and durable: the process that put it there may have been killed before it was. */
     Fingerprint durableFingerprint(Path file) throws IOException {
         Fingerprint state = fingerprint(file);
-        Posix.syncDirectory(directory);
+        Posix.syncDirectory(workingPath);
         return state;
     }
 

@@ -30,7 +30,7 @@ final class StoreLocks implements AutoCloseable {
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(5);
 
     /** So many stripes are locked each by itself. */
-    private static final int SEPARATE = 32;
+    private static final int MAX_SEPARATE_LOCKS = 32;
 
     /** The byte behind those of the stripes: held during a key change. */
     private static final long CHANGE = STRIPES;
@@ -56,7 +56,7 @@ final class StoreLocks implements AutoCloseable {
     }
 
     private StoreLocks(StoreDirectory readOnly) {
-        this.name = readOnly.layout().name();
+        this.name = readOnly.layout().displayPath();
         this.descriptor = NONE;
         this.readOnly = readOnly;
     }
@@ -68,7 +68,7 @@ final class StoreLocks implements AutoCloseable {
             stripes[i] = new ReentrantLock();
         }
         descriptor = Posix.openOrCreate(layout.lock());
-        DurableFile.giveToOwnerOf(layout.directory(), descriptor, layout.lock());
+        DurableFile.giveToOwnerOf(layout.workingPath(), descriptor, layout.lock());
     }
 
     /** From now on the counters that are there are mapped under each lock. */
@@ -91,7 +91,7 @@ final class StoreLocks implements AutoCloseable {
      * Runs alone among all threads and processes that use one of these stripes; of many, that use any stripe between the
      * first and the last, since the kernel looks through all locks of a file at each call.
      *
-     * @param ascending each once; as everybody takes several in the same order, nobody waits in a circle
+     * @param ascending each once; as all take several in the same order, none waits in a circle
      */
     <T extends @org.jspecify.annotations.Nullable Object> T locked(int[] ascending, Task<T> task) throws IOException {
         if (readOnly != null) {
@@ -100,7 +100,7 @@ final class StoreLocks implements AutoCloseable {
                 return task.run();
             });
         }
-        if (ascending.length <= SEPARATE) {
+        if (ascending.length <= MAX_SEPARATE_LOCKS) {
             return locked(ascending, ascending, task);
         }
         return locked(new int[] {ascending[0]}, new int[] {ascending[ascending.length - 1]}, task);
@@ -277,8 +277,8 @@ final class StoreLocks implements AutoCloseable {
         return true;
     }
 
-    /** Runs if nobody uses the stripe now. */
-    void ifFree(int stripe, Task<?> task) throws IOException {
+    /** Runs if no other thread or process uses the stripe now. */
+    void tryLocked(int stripe, Task<?> task) throws IOException {
         StackRoom.require();
         requireOpen();
         try (var arena = Arena.ofConfined()) {
@@ -306,7 +306,7 @@ final class StoreLocks implements AutoCloseable {
         log().log(System.Logger.Level.WARNING, "a lock could not be given back: {0}", Posix.errorText(error));
     }
 
-    /** Locks exclude nobody, and files land in somebody else's store, where the folder is another one now. */
+    /** Where the directory is another one now, locks exclude no process, and files would land in another store. */
     void requirePresent() throws IOException {
         if (readOnly != null) {
             readOnly.requireStill();

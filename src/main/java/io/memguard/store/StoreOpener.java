@@ -57,12 +57,12 @@ public final class StoreOpener {
         }
     }
 
-    /** Throws SECURITY_ERROR where somebody else could plant or replace files. */
+    /** Throws SECURITY_ERROR where another user could plant or replace files. */
     public static void requireSafe(Path parent, StoreAccess access) {
         try {
             StoreDirectory.open(parent, access).ifPresent(StoreDirectory::close);
         } catch (IOException e) {
-            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be looked at", e);
+            throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be checked", e);
         }
     }
 
@@ -74,9 +74,9 @@ public final class StoreOpener {
     /**
      * Opens the store in {@code parent/memguard_secure}.
      *
-     * @param records to detect roll-backs by; closed with the store, or here where it can't be opened
+     * @param records to detect rollbacks by; closed with the store, or here where it can't be opened
      * @param access what the caller has chosen about its place
-     * @param accepting whether what lies there is opened even if it is not the newest state, to be accepted as such
+     * @param accepting whether what is there is opened even if it is not the newest state, to be accepted as such
      */
     public static SecretStore open(
             Path parent,
@@ -398,9 +398,9 @@ public final class StoreOpener {
     }
 
     private void clear(String temporary, StoreLocks locks) throws IOException {
-        locks.ifFree(
+        locks.tryLocked(
                 StoreLayout.stripeOfTemporary(temporary),
-                () -> Files.deleteIfExists(layout.directory().resolve(temporary)));
+                () -> Files.deleteIfExists(layout.workingPath().resolve(temporary)));
     }
 
     private void requireNoData() throws IOException {
@@ -408,7 +408,7 @@ public final class StoreOpener {
         if (files > 0) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
-                    "the metadata file is missing beside " + files + " files of data in " + layout.name()
+                    "the metadata file is missing beside " + files + " files of data in " + layout.displayPath()
                             + "; restore store.meta from a backup of this store (no new key is made over data)");
         }
     }

@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * How many values there are, and how long their files: one count per stripe in a mapped file, so that nobody has to list
- * a million files. Writers change a stripe's count under its lock and mark it busy meanwhile. A mark that stands although
- * the lock is free was left by a killed writer: that stripe is counted anew, and its temporary file is cleared.
+ * How many values there are, and how long their files: one count per stripe in a mapped file, so that no process has to
+ * list a million files. Writers change a stripe's count under its lock, and mark it busy until that is done. A mark that stands although
+ * the lock is free was left by a killed writer: that stripe is counted again, and its temporary file is cleared.
  *
  * <p>What the file says is believed only within one run of the machine, and only in the file that it was written to: a
  * power cut or a copy of the folder makes all counts unknown.
@@ -53,7 +53,7 @@ final class StoreTotals {
         return totals;
     }
 
-    /** Of a store that is only read, where nobody asks. */
+    /** Of a store that is only read, where none is asked for. */
     static StoreTotals none(StoreLocks locks) {
         return new StoreTotals(Path.of(""), MappedCounters.inMemory(LENGTH), locks, new BootId(0, 0));
     }
@@ -104,7 +104,7 @@ final class StoreTotals {
         for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
             if ((all[index(stripe, STATE)] & BUSY) != 0) {
                 int busy = stripe;
-                locks.ifFree(stripe, () -> {
+                locks.tryLocked(stripe, () -> {
                     recover(busy);
                     return null;
                 });
@@ -142,7 +142,7 @@ final class StoreTotals {
         setState(stripe, state(stripe) + VERSION - BUSY);
     }
 
-    /** A number that is the same only as long as nobody changes the stripe; {@link #CHANGING} while a writer is active. */
+    /** A number that is the same only as long as no writer changes the stripe; {@link #CHANGING} while a writer is active. */
     long version(int stripe) {
         long state = state(stripe);
         return (state & BUSY) != 0 ? CHANGING : (state & -VERSION) + VERSION;
@@ -178,14 +178,14 @@ final class StoreTotals {
         return Optional.of(new SecretStore.Totals(items, bytes));
     }
 
-    /** A stripe's count at one moment, where it is known; waits for a writer that is at it. */
+    /** A stripe's count at one moment, where it is known; waits for a writer that is active. */
     private Optional<SecretStore.Totals> get(int stripe) throws IOException {
         long before = state(stripe);
         var count = read(stripe);
         if ((before & BUSY) != 0 || state(stripe) != before || !isPossible(count)) {
             return locks.locked(stripe, () -> {
                 recover(stripe);
-                if (!isPossible(read(stripe))) { // Somebody has written into the file.
+                if (!isPossible(read(stripe))) { // Another program has written into the file.
                     setState(stripe, (state(stripe) & -VERSION) + VERSION);
                 }
                 return isCounted(stripe) ? Optional.of(read(stripe)) : Optional.empty();

@@ -68,8 +68,8 @@ final class ValueWriter {
             guard.expect(name.hash(), Fingerprint.ABSENT, () -> state(name));
             generations.raise(name.stripe());
             boolean found = counted(new int[] {name.stripe()}, List.of(name), () -> {
-                boolean deleted = DurableFile.delete(layout.value(name.hex()));
-                DurableFile.delete(layout.name(name.hex()));
+                boolean deleted = DurableFile.delete(layout.valueFile(name.hex()));
+                DurableFile.delete(layout.nameFile(name.hex()));
                 return deleted;
             });
             guard.settle(name.hash(), Fingerprint.ABSENT);
@@ -78,7 +78,7 @@ final class ValueWriter {
     }
 
     private Fingerprint state(SecretName name) throws IOException {
-        return layout.durableFingerprint(layout.value(name.hex()));
+        return layout.durableFingerprint(layout.valueFile(name.hex()));
     }
 
     /** Counts what a change of these values does to the totals, also where it fails. */
@@ -104,7 +104,7 @@ final class ValueWriter {
     /** Of their files; 0 where there is none, as no file is empty. */
     private long[] lengths(List<SecretName> names) {
         return names.stream()
-                .mapToLong(name -> layout.value(name.hex()).toFile().length())
+                .mapToLong(name -> layout.valueFile(name.hex()).toFile().length())
                 .toArray();
     }
 
@@ -114,9 +114,9 @@ final class ValueWriter {
         int names = files.size();
         for (var value : values) {
             String prefix = StoreLayout.temporaryPrefix(value.name().stripe());
-            files.add(DurableGroup.NewFile.of(layout.value(value.name().hex()), prefix, value.file()));
+            files.add(DurableGroup.NewFile.of(layout.valueFile(value.name().hex()), prefix, value.file()));
         }
-        try (var group = DurableGroup.prepare(layout.directory(), files)) {
+        try (var group = DurableGroup.prepare(layout.workingPath(), files)) {
             for (var value : values) {
                 guard.expect(value.name().hash(), value.state(), () -> state(value.name()));
             }
@@ -131,14 +131,14 @@ final class ValueWriter {
         }
     }
 
-    /** The files of those names that may be missing or damaged; of many values each is looked at by the group's threads. */
+    /** The files of those names that may be missing or damaged; of many values each is checked by the group's threads. */
     private List<DurableGroup.NewFile> names(Keyring keys, List<SecretStore.NewValue> values) throws IOException {
         var files = new ArrayList<DurableGroup.NewFile>();
         for (var value : values) {
             SecretName name = value.name();
             if (values.size() > 1 || !names.isReadable(keys, name.hex())) {
                 files.add(new DurableGroup.NewFile(
-                        layout.name(name.hex()), StoreLayout.temporaryPrefix(name.stripe()), slot -> {
+                        layout.nameFile(name.hex()), StoreLayout.temporaryPrefix(name.stripe()), slot -> {
                             if (!names.isReadable(keys, name.hex())) {
                                 slot.put(names.seal(keys, name));
                             }
@@ -177,7 +177,8 @@ final class ValueWriter {
     private List<Moment> moments(List<SecretStore.NewValue> durable) throws IOException {
         var moments = new ArrayList<Moment>();
         for (var value : durable) {
-            FileVersion file = FileVersion.of(layout.value(value.name().hex())).orElse(FileVersion.NONE);
+            FileVersion file =
+                    FileVersion.of(layout.valueFile(value.name().hex())).orElse(FileVersion.NONE);
             moments.add(Moment.of(generations.get(value.name().stripe()), file));
         }
         return moments;

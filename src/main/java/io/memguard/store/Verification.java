@@ -21,7 +21,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HexFormat;
 import java.util.TreeSet;
 
-/** Opens every file of a store, while other processes read and write. Changes no file; plaintext lies in windows only. */
+/** Opens every file of a store, while other processes read and write. Changes no file; plaintext is in windows only. */
 public final class Verification {
     private final StoreDirectory directory;
     private final StoreLayout layout;
@@ -51,16 +51,16 @@ public final class Verification {
 
     /** Whether random bytes sealed under the store's key come back. */
     public boolean roundTrip() {
-        byte[] place = Sodium.random(32);
+        byte[] context = Sodium.random(32);
         try (var plaintext = SecretBuffer.allocate(32)) {
             return plaintext.<Boolean, IOException>write(random -> {
                 Sodium.random(random);
                 try (var lease = keys.current()) {
-                    byte[] sealed = lease.keys().writing().seal(EntryCipher.Purpose.VALUE, place, random);
+                    byte[] sealed = lease.keys().writing().seal(EntryCipher.Purpose.VALUE, context, random);
                     var opened = lease.keys()
                             .<Boolean, RuntimeException>open(
                                     EntryCipher.Purpose.VALUE,
-                                    place,
+                                    context,
                                     sealed,
                                     text -> GuardedMemory.equal(text, random));
                     return Boolean.TRUE.equals(opened.result());
@@ -110,9 +110,9 @@ public final class Verification {
     }
 
     private void lookAtRecord(String hash, RollbackGuard guard, FoundFiles rolledBack) throws IOException {
-        Path file = layout.value(hash);
+        Path file = layout.valueFile(hash);
         boolean right = locks.locked(StoreLayout.stripeOfHex(hash), () -> {
-            return guard.right(HexFormat.of().parseHex(hash), () -> layout.durableFingerprint(file))
+            return guard.newest(HexFormat.of().parseHex(hash), () -> layout.durableFingerprint(file))
                     .equals(layout.fingerprint(file));
         });
         if (!right) {
@@ -121,7 +121,7 @@ public final class Verification {
     }
 
     private void look(String file, Result result) {
-        Path path = layout.directory().resolve(file);
+        Path path = layout.workingPath().resolve(file);
         try {
             if (!isAuthentic(file)) {
                 result.damaged().add(file);
@@ -131,7 +131,7 @@ public final class Verification {
                 return true;
             });
         } catch (NoSuchFileException e) {
-            // Deleted meanwhile.
+            // Deleted in the meantime.
         } catch (IOException e) {
             result.damaged().add(file);
         }
@@ -142,11 +142,12 @@ public final class Verification {
             result.exposed().add(file);
         }
         String hash = StoreLayout.hex(file).orElseThrow();
-        // A name comes before its value and goes after it; the second look is for who stores or deletes in between.
+        // A name comes before its value and goes after it; it is asked for twice, as others store and delete in
+        // between.
         if (StoreLayout.isValue(file)
-                && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)
+                && Files.notExists(layout.nameFile(hash), LinkOption.NOFOLLOW_LINKS)
                 && Files.exists(path, LinkOption.NOFOLLOW_LINKS)
-                && Files.notExists(layout.name(hash), LinkOption.NOFOLLOW_LINKS)) {
+                && Files.notExists(layout.nameFile(hash), LinkOption.NOFOLLOW_LINKS)) {
             result.nameless().add(file);
         }
     }
@@ -159,7 +160,7 @@ public final class Verification {
 
     private boolean isAuthentic(String file) throws IOException {
         String hash = StoreLayout.hex(file).orElseThrow();
-        Path path = layout.directory().resolve(file);
+        Path path = layout.workingPath().resolve(file);
         return keys.with(now -> {
             // What is open stays as it is.
             try (var content = locks.locked(
@@ -176,10 +177,10 @@ public final class Verification {
 
     private static boolean isAuthentic(Keyring keys, String file, SmallFile content) throws IOException {
         var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
-        byte[] place = HexFormat.of().parseHex(StoreLayout.hex(file).orElseThrow());
-        try (var sealed = SealedText.read(content);
+        byte[] context = HexFormat.of().parseHex(StoreLayout.hex(file).orElseThrow());
+        try (var sealed = Base64Ciphertext.read(content);
                 var opened = Scratch.empty()) {
-            return keys.open(purpose, place, sealed.bytes(), opened);
+            return keys.open(purpose, context, sealed.bytes(), opened);
         }
     }
 }

@@ -344,7 +344,7 @@ final class Scene {
     }
 
     private String current() {
-        return metadata().keys().toString();
+        return metadata().keyRecord().toString();
     }
 
     void close() {

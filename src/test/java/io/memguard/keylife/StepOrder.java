@@ -194,7 +194,7 @@ final class StepOrder {
 
     private long inMetadata() throws IOException {
         Path file = folder.resolve("store.meta");
-        return Files.exists(file) ? Metadata.parse(Files.readAllBytes(file)).epoch() : 0;
+        return Files.exists(file) ? Metadata.parse(Files.readAllBytes(file)).keyEpoch() : 0;
     }
 
     private long number(String file, int index) throws IOException {

@@ -132,7 +132,7 @@ class PermissionsTest {
         Path above = Files.createDirectory(temporary.resolve("above"));
         Files.setPosixFilePermissions(above, PosixFilePermissions.fromString("rwxrwxrwx"));
         if (Posix.effectiveUser() != 0) {
-            refuses(above.resolve("store"), "can be written by everybody");
+            refuses(above.resolve("store"), "can be written by all users");
             Files.setPosixFilePermissions(above, PosixFilePermissions.fromString("rwxr-xr-x"));
         }
         MemGuard.at(above.resolve("store")).keys(new FixedKeys(1)).open().close();

@@ -26,7 +26,7 @@ class FileIndexTest {
             var others = List.of("store.meta", ".tmp_0000_00", "mg_00.dat", "mg_" + "0".repeat(64) + ".dot");
             for (var names : List.of(expected, others)) {
                 for (String file : names) {
-                    Files.createFile(directory.layout().directory().resolve(file));
+                    Files.createFile(directory.layout().workingPath().resolve(file));
                 }
             }
             try (var index = FileIndex.of(directory, file -> true);

@@ -67,11 +67,11 @@ final class FixedStore {
     }
 
     Path valueFile() {
-        return layout.value(SecretName.of(NAME).hex());
+        return layout.valueFile(SecretName.of(NAME).hex());
     }
 
     Path nameFile() {
-        return layout.name(SecretName.of(NAME).hex());
+        return layout.nameFile(SecretName.of(NAME).hex());
     }
 
     KeyLoader loader() {
@@ -111,8 +111,8 @@ final class FixedStore {
         write(seeds.resolve("NameFileFuzzer/bad-a-value"), sealed(1, Purpose.VALUE, NAME, VALUE));
 
         byte[] check = KeyCheck.of(seal(2));
-        var next = new Metadata.Next(new OwnedKey(RECORD, ""), check, sealedKey(check), false);
-        var moving = metadata().withNext(next);
+        var next = new Metadata.Next(new OwnedKey(RECORD, ""), check, wrappedKey(check), false);
+        var moving = metadata().withNextKey(next);
         write(seeds.resolve("MetadataFuzzer/good-one-key"), sealed(seal(1), metadata()));
         write(seeds.resolve("MetadataFuzzer/good-next-key"), sealed(seal(1), moving));
         write(seeds.resolve("MetadataFuzzer/bad-another-key"), sealed(seal(2), moving.promoted()));
@@ -133,7 +133,7 @@ final class FixedStore {
         return metadata.withSeal(seal.seal(Purpose.METADATA, covered, utf8("any text")));
     }
 
-    private static byte[] sealedKey(byte[] check) {
+    private static byte[] wrappedKey(byte[] check) {
         byte[] place = Sha256.of(check);
         try (var key = Secrets.random(WrappedKey.KEY_SIZE, 2)) {
             return key.<byte[], RuntimeException>read(raw -> seal(1).seal(Purpose.NEXT_KEY, place, raw));

@@ -41,25 +41,25 @@ public final class EntryCipher {
     }
 
     /** Seals native plaintext. */
-    public byte[] seal(Purpose purpose, byte[] place, MemorySegment plaintext) {
+    public byte[] seal(Purpose purpose, byte[] context, MemorySegment plaintext) {
         try (var arena = Arena.ofConfined()) {
             var sealed = arena.allocate(plaintext.byteSize() + StoreKey.OVERHEAD);
-            seal(purpose, place, plaintext, sealed);
+            seal(purpose, context, plaintext, sealed);
             return sealed.toArray(ValueLayout.JAVA_BYTE);
         }
     }
 
     /** Seals native plaintext into native memory of its length + {@link StoreKey#OVERHEAD}. */
-    public void seal(Purpose purpose, byte[] place, MemorySegment plaintext, MemorySegment sealed) {
+    public void seal(Purpose purpose, byte[] context, MemorySegment plaintext, MemorySegment sealed) {
         try (var arena = Arena.ofConfined()) {
-            key.seal(aad(arena, purpose, place), plaintext, sealed);
+            key.seal(aad(arena, purpose, context), plaintext, sealed);
         }
     }
 
     /** Seals what is no secret as such: a name, a check. */
-    public byte[] seal(Purpose purpose, byte[] place, byte[] plaintext) {
+    public byte[] seal(Purpose purpose, byte[] context, byte[] plaintext) {
         try (var arena = Arena.ofConfined()) {
-            return seal(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, plaintext));
+            return seal(purpose, context, arena.allocateFrom(ValueLayout.JAVA_BYTE, plaintext));
         }
     }
 
@@ -69,24 +69,24 @@ public final class EntryCipher {
 
     /** Opens into protected memory that is wiped after the callback. */
     public <R extends @Nullable Object, X extends Throwable> Opened<R> open(
-            Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
+            Purpose purpose, byte[] context, byte[] sealed, Borrower<R, X> use) throws X {
         try (var arena = Arena.ofConfined();
                 var plaintext = Scratch.empty()) {
-            return open(purpose, place, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plaintext)
+            return open(purpose, context, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plaintext)
                     ? new Opened<>(true, plaintext.read(use))
                     : new Opened<>(false, null);
         }
     }
 
     /** Opens what is no secret as such, a name, into ordinary memory; nothing where it is not authentic. */
-    public Optional<byte[]> open(Purpose purpose, byte[] place, byte[] sealed) {
+    public Optional<byte[]> open(Purpose purpose, byte[] context, byte[] sealed) {
         if (sealed.length < StoreKey.OVERHEAD) {
             return Optional.empty();
         }
         try (var arena = Arena.ofConfined()) {
             var text = arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed);
             var room = arena.allocate(Math.max(1, key.room(sealed.length))).asSlice(0, key.room(sealed.length));
-            return key.open(aad(arena, purpose, place), text, room)
+            return key.open(aad(arena, purpose, context), text, room)
                     ? Optional.of(
                             room.asSlice(0, sealed.length - StoreKey.OVERHEAD).toArray(ValueLayout.JAVA_BYTE))
                     : Optional.empty();
@@ -94,14 +94,14 @@ public final class EntryCipher {
     }
 
     /** Opens native ciphertext into protected memory, which the caller closes; false where it is not authentic. */
-    public boolean open(Purpose purpose, byte[] place, MemorySegment sealed, Scratch plaintext) {
+    public boolean open(Purpose purpose, byte[] context, MemorySegment sealed, Scratch plaintext) {
         if (sealed.byteSize() < StoreKey.OVERHEAD) {
             return false;
         }
         plaintext.fill(key.room(sealed.byteSize()));
         boolean authentic = false;
         try (var arena = Arena.ofConfined()) {
-            var aad = aad(arena, purpose, place);
+            var aad = aad(arena, purpose, context);
             authentic = plaintext.<Boolean, RuntimeException>write(room -> key.open(aad, sealed, room));
             plaintext.truncate(sealed.byteSize() - StoreKey.OVERHEAD);
             return authentic;
@@ -126,9 +126,9 @@ public final class EntryCipher {
         }
     }
 
-    private MemorySegment aad(Arena arena, Purpose purpose, byte[] place) {
+    private MemorySegment aad(Arena arena, Purpose purpose, byte[] context) {
         ByteBuffer aad = ByteBuffer.allocate(AAD_SIZE);
-        aad.put(MAGIC).put(purpose.number).put(storeId).put(place);
+        aad.put(MAGIC).put(purpose.number).put(storeId).put(context);
         return arena.allocateFrom(ValueLayout.JAVA_BYTE, aad.array());
     }
 }

@@ -9,7 +9,7 @@ import java.util.List;
 
 /**
  * Which of all the contents that a file ever had: the IV and the tag of its sealed text. Each sealing takes a random IV, and
- * nobody without the key can make another text with this IV and tag.
+ * no process without the key can make another text with this IV and tag.
  *
  * @param hex of {@link #SIZE} bytes
  */

@@ -6,18 +6,18 @@ import java.nio.charset.StandardCharsets;
 
 /** Known texts sealed under a store's key: they tell a wrong key from a changed metadata file. */
 public final class KeyCheck {
-    private static final byte[] NO_PLACE = new byte[32];
+    private static final byte[] NO_CONTEXT = new byte[32];
     private static final byte[] CHECK = "memguard-key-chk".getBytes(StandardCharsets.US_ASCII);
 
     private KeyCheck() {}
 
     /** The check of a key. */
     public static byte[] of(EntryCipher cipher) {
-        return cipher.seal(EntryCipher.Purpose.KEY_CHECK, NO_PLACE, CHECK);
+        return cipher.seal(EntryCipher.Purpose.KEY_CHECK, NO_CONTEXT, CHECK);
     }
 
     static boolean matches(EntryCipher cipher, byte[] check) {
-        return cipher.open(EntryCipher.Purpose.KEY_CHECK, NO_PLACE, check, text -> true)
+        return cipher.open(EntryCipher.Purpose.KEY_CHECK, NO_CONTEXT, check, text -> true)
                 .authentic();
     }
 

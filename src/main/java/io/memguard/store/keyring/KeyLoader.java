@@ -91,7 +91,7 @@ public final class KeyLoader implements AutoCloseable {
                 Optional<Metadata> now = metadata.read();
                 if (now.isEmpty()
                         || !now.get().storeId().equals(tried.storeId()) // Is not this store: the error says more.
-                        || now.get().epoch() == tried.epoch()) {
+                        || now.get().keyEpoch() == tried.keyEpoch()) {
                     throw explained(e, tried, known);
                 }
                 tried = metadata.newest(now.get());
@@ -109,10 +109,10 @@ public final class KeyLoader implements AutoCloseable {
             more = "; the store is switching to "
                     + KeyNames.of(tried.next().get().key().record())
                     + (tried.next().get().abandoned() ? ", which is being given up" : "") + ": until that is done, "
-                    + KeyNames.of(tried.keys())
+                    + KeyNames.of(tried.keyRecord())
                     + " opens it, with what unlocked it before (finish: memguard rekey; give up: memguard rekey --abort)";
-        } else if (known != null && !known.metadata().keys().equals(tried.keys())) {
-            more = "; the store's key was changed since it was opened here, to " + KeyNames.of(tried.keys())
+        } else if (known != null && !known.metadata().keyRecord().equals(tried.keyRecord())) {
+            more = "; the store's key was changed since it was opened here, to " + KeyNames.of(tried.keyRecord())
                     + ": open it again with that key";
         }
         return more.isEmpty() ? e : new MemGuardException(ErrorCode.KEY_INVALID, e.getMessage() + more, e);
@@ -123,7 +123,7 @@ public final class KeyLoader implements AutoCloseable {
         OpenKey current = known(named.key(), known);
         boolean fresh = current == null;
         if (current == null) {
-            current = new OpenKey(open(provider, named, named.keys()), true);
+            current = new OpenKey(open(provider, named, named.keyRecord()), true);
         }
         try {
             KeyCheck.verify(new EntryCipher(current.key(), named.storeId()), named);
@@ -153,7 +153,7 @@ public final class KeyLoader implements AutoCloseable {
         if (kept != null) {
             return kept;
         }
-        if (next.sealedKey().length > 0) {
+        if (next.wrappedKey().length > 0) {
             return new OpenKey(checked(named, next, unseal(named, next, current)), false);
         }
         try {
@@ -192,13 +192,13 @@ public final class KeyLoader implements AutoCloseable {
                 next,
                 open(
                         by,
-                        uses(by) ? context.after(named.keys()) : context,
+                        uses(by) ? context.after(named.keyRecord()) : context,
                         next.key().record()));
     }
 
     /** Whether a provider opens the current key by itself. */
     boolean opensCurrent(KeyProvider by, Metadata named) {
-        try (var key = open(by, named, named.keys())) {
+        try (var key = open(by, named, named.keyRecord())) {
             return KeyCheck.matches(new EntryCipher(key, named.storeId()), named.keyCheck());
         } catch (MemGuardException e) {
             if (e.code() != ErrorCode.KEY_INVALID) {
@@ -221,11 +221,11 @@ public final class KeyLoader implements AutoCloseable {
     /** With the current key the next one can be had: running services need not be told the new passphrase at once. */
     private static StoreKey unseal(Metadata named, Metadata.Next next, StoreKey current) {
         var cipher = new EntryCipher(current, named.storeId());
-        byte[] place = Sha256.of(next.keyCheck());
+        byte[] context = Sha256.of(next.keyCheck());
         var opened = cipher.<StoreKey, RuntimeException>open(
-                EntryCipher.Purpose.NEXT_KEY, place, next.sealedKey(), KeyLoader::rawKey);
+                EntryCipher.Purpose.NEXT_KEY, context, next.wrappedKey(), KeyLoader::rawKey);
         StoreKey key = opened.result();
-        if (key == null || next.sealedKey().length != WrappedKey.SIZE) {
+        if (key == null || next.wrappedKey().length != WrappedKey.SIZE) {
             throw new MemGuardException(
                     ErrorCode.SECURITY_ERROR, "the metadata file was changed; restore it from a backup of this store");
         }

@@ -90,7 +90,7 @@ public final class KeyTransition {
                 throw new MemGuardException(
                         ErrorCode.KEY_INVALID,
                         "the store's key was changed since it was opened here, to "
-                                + KeyNames.of(now.metadata().keys())
+                                + KeyNames.of(now.metadata().keyRecord())
                                 + "; the key provider it was opened with opens it no more, so it can't change the key:"
                                 + " open the store again with the present key");
             }
@@ -128,7 +128,7 @@ public final class KeyTransition {
         String nonce = HexFormat.of().formatHex(Sodium.random(NONCE));
         StoreContext existing = context(now.metadata()).ofExisting().withNonce(nonce);
         // A rotation makes the key where the present one is.
-        StoreContext context = loader.uses(to) ? existing.after(now.metadata().keys()) : existing;
+        StoreContext context = loader.uses(to) ? existing.after(now.metadata().keyRecord()) : existing;
         String where = loader.call(to, maker -> maker.place(context));
         var intention = new Metadata.Unfinished(to.type(), nonce, storage().identity(), where);
         Metadata journal = publish(now, before -> before.withUnfinished(intention));
@@ -137,17 +137,17 @@ public final class KeyTransition {
             requireAnother(made.record(), journal);
             byte[] check = KeyCheck.of(new EntryCipher(made.key(), journal.storeId()));
             var current = new EntryCipher(now.current().key(), journal.storeId());
-            byte[] place = Sha256.of(check);
-            byte[] sealedKey = made.key()
-                    .<byte[]>read(raw -> current.seal(EntryCipher.Purpose.NEXT_KEY, place, raw))
+            byte[] bound = Sha256.of(check);
+            byte[] wrappedKey = made.key()
+                    .<byte[]>read(raw -> current.seal(EntryCipher.Purpose.NEXT_KEY, bound, raw))
                     .orElse(new byte[0]);
-            var next = new Metadata.Next(new OwnedKey(made.record(), intention.folder()), check, sealedKey, false);
+            var next = new Metadata.Next(new OwnedKey(made.record(), intention.folder()), check, wrappedKey, false);
             var opened = new OpenKey(made.key(), loader.uses(to));
             publish(
                     journal,
                     now.current(),
                     opened,
-                    before -> before.without(intention).withNext(next));
+                    before -> before.without(intention).withNextKey(next));
         } catch (Throwable failure) {
             made.key().close();
             if (!isNamed(made.record(), failure)) {

@@ -26,8 +26,8 @@ public record Keyring(
     public record OpenKey(StoreKey key, boolean byProvider) {}
 
     /** It is current as long as the shared number of the store is this one. */
-    public long epoch() {
-        return metadata.epoch();
+    public long keyEpoch() {
+        return metadata.keyEpoch();
     }
 
     /** Under which new text is sealed. */
@@ -55,14 +55,14 @@ public record Keyring(
 
     /** Opens a text under any of the keys; see {@link EntryCipher#open}. */
     public <R extends @Nullable Object, X extends Throwable> EntryCipher.Opened<R> open(
-            EntryCipher.Purpose purpose, byte[] place, byte[] sealed, Borrower<R, X> use) throws X {
+            EntryCipher.Purpose purpose, byte[] context, byte[] sealed, Borrower<R, X> use) throws X {
         if (next != null) {
-            var opened = cipher(next).<R, X>open(purpose, place, sealed, use);
+            var opened = cipher(next).<R, X>open(purpose, context, sealed, use);
             if (opened.authentic()) {
                 return opened;
             }
         }
-        var opened = cipher(current).<R, X>open(purpose, place, sealed, use);
+        var opened = cipher(current).<R, X>open(purpose, context, sealed, use);
         if (!opened.authentic()) {
             requireComplete();
         }
@@ -83,11 +83,11 @@ public record Keyring(
     }
 
     /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
-    public boolean open(EntryCipher.Purpose purpose, byte[] place, MemorySegment sealed, Scratch plaintext) {
-        if (next != null && cipher(next).open(purpose, place, sealed, plaintext)) {
+    public boolean open(EntryCipher.Purpose purpose, byte[] context, MemorySegment sealed, Scratch plaintext) {
+        if (next != null && cipher(next).open(purpose, context, sealed, plaintext)) {
             return true;
         }
-        boolean authentic = cipher(current).open(purpose, place, sealed, plaintext);
+        boolean authentic = cipher(current).open(purpose, context, sealed, plaintext);
         if (!authentic) {
             requireComplete();
         }
@@ -104,7 +104,7 @@ public record Keyring(
     private MemGuardException nextIsElsewhere() {
         return new MemGuardException(
                 ErrorCode.KEY_INVALID,
-                "this store is switching from " + KeyNames.of(metadata.keys()) + " to "
+                "this store is switching from " + KeyNames.of(metadata.keyRecord()) + " to "
                         + KeyNames.of(metadata.next().orElseThrow().key().record())
                         + ", which this process can't use; open it with both keys"
                         + " (--keys given twice, KeyProviders.firstOf), or finish the change (memguard rekey)");

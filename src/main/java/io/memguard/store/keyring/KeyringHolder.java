@@ -119,7 +119,7 @@ public final class KeyringHolder implements AutoCloseable {
 
     /** Reads the keys again where any process has changed them; errors as by {@link #current}. */
     public void update() throws IOException {
-        if (storage.epoch() != now.keys.epoch()) {
+        if (storage.keyEpoch() != now.keys.keyEpoch()) {
             try (var lease = lastSeen()) {
                 reload(lease.keys());
             }
@@ -132,7 +132,7 @@ public final class KeyringHolder implements AutoCloseable {
      * @throws MemGuardException KEY_INVALID where another store is in this place by now
      */
     public void requireNoOther() throws IOException {
-        if (storage.epoch() != now.keys.epoch()) {
+        if (storage.keyEpoch() != now.keys.keyEpoch()) {
             String own = now.keys.metadata().storeId();
             if (metadata.read().filter(there -> !there.storeId().equals(own)).isPresent()) {
                 throw MetadataStore.removed();
@@ -143,7 +143,7 @@ public final class KeyringHolder implements AutoCloseable {
     /** Whether there are other keys than these now; they are read then. Errors as by {@link #current}. */
     private boolean isOutdated(Keyring used) throws IOException {
         update();
-        return now.keys.epoch() != used.epoch();
+        return now.keys.keyEpoch() != used.keyEpoch();
     }
 
     /**
@@ -162,13 +162,14 @@ public final class KeyringHolder implements AutoCloseable {
      *
      * @throws KeyChangedException where the store has other keys than those of this epoch
      */
-    public void requireStill(long epoch) throws IOException {
-        if (storage.epoch() == epoch) {
+    public void requireStill(long keyEpoch) throws IOException {
+        if (storage.keyEpoch() == keyEpoch) {
             return;
         }
         Metadata there = metadata.read().orElseThrow(MetadataStore::removed);
-        storage.epoch(there.epoch()); // The process that was changing it is dead, or the counters are not its own.
-        if (there.epoch() != epoch) {
+        storage.keyEpoch(
+                there.keyEpoch()); // The process that was changing it is dead, or the counters are not its own.
+        if (there.keyEpoch() != keyEpoch) {
             throw new KeyChangedException();
         }
     }
@@ -192,9 +193,9 @@ public final class KeyringHolder implements AutoCloseable {
         loading.lock();
         try {
             requireOpen();
-            if (now.keys.epoch() == seen.epoch()) {
+            if (now.keys.keyEpoch() == seen.keyEpoch()) {
                 Metadata there = present(seen);
-                if (there.epoch() != seen.epoch()) {
+                if (there.keyEpoch() != seen.keyEpoch()) {
                     replace(loader.load(there, seen));
                 }
             }
@@ -230,7 +231,7 @@ public final class KeyringHolder implements AutoCloseable {
         }
     }
 
-    /** A key may be in several keyrings; it is closed when nobody has any of them. */
+    /** A key may be in several keyrings; it is closed with the last of them. */
     private void closeUnused() {
         synchronized (replaced) {
             var unused =

@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /**
  * Where the metadata is, and the number by which every process notices that it changed. The number is the
- * {@link Metadata#epoch} of the metadata that is there, or {@link #CHANGING}.
+ * {@link Metadata#keyEpoch} of the metadata that is there, or {@link #CHANGING}.
  */
 public interface KeyringStorage {
     /** The metadata may be replaced at any moment, or the process that replaced it was killed: read the metadata. */
@@ -25,10 +25,10 @@ public interface KeyringStorage {
     void syncMetadata() throws IOException;
 
     /** The shared number. */
-    long epoch();
+    long keyEpoch();
 
     /** Sets the shared number. Called under any lock of the store, which a change of the metadata excludes. */
-    void epoch(long number);
+    void keyEpoch(long number);
 
     /** The store, for a provider. */
     StoreContext context(String storeId);

@@ -43,11 +43,11 @@ public record Metadata(
     /**
      * The key that a store switches to.
      *
-     * @param sealedKey the key itself under the current one; empty where it can't leave its token
+     * @param wrappedKey the key itself under the current one; empty where it can't leave its token
      * @param abandoned whether the change is given up: all goes back under the current key
      */
     @SuppressWarnings("ArrayRecordComponent")
-    public record Next(OwnedKey key, byte[] keyCheck, byte[] sealedKey, boolean abandoned) {}
+    public record Next(OwnedKey key, byte[] keyCheck, byte[] wrappedKey, boolean abandoned) {}
 
     /**
      * The intention to make a key, written before the key is made.
@@ -70,12 +70,12 @@ public record Metadata(
     }
 
     /** The provider's record of the current key. */
-    public KeyRecord keys() {
+    public KeyRecord keyRecord() {
         return key.record();
     }
 
     /** Another number for each metadata that was ever written: its seal begins with a random IV. */
-    public long epoch() {
+    public long keyEpoch() {
         long number = seal.length < Long.BYTES ? 1 : ByteBuffer.wrap(seal).getLong();
         return number == KeyringStorage.CHANGING ? 1 : number;
     }
@@ -99,7 +99,7 @@ public record Metadata(
     }
 
     /** On the way to another key, which was an intention before. */
-    public Metadata withNext(Next other) {
+    public Metadata withNextKey(Next other) {
         return with(Optional.of(other), old, unfinished);
     }
 
@@ -121,7 +121,7 @@ public record Metadata(
     /** On the way back to the current key. */
     Metadata abandoning() {
         Next other = next.orElseThrow();
-        return with(Optional.of(new Next(other.key(), other.keyCheck(), other.sealedKey(), true)), old, unfinished);
+        return with(Optional.of(new Next(other.key(), other.keyCheck(), other.wrappedKey(), true)), old, unfinished);
     }
 
     /** Back under the current key alone; the next one is to be destroyed. */

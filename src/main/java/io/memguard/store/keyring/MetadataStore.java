@@ -63,15 +63,15 @@ public final class MetadataStore {
         }
         var state = Fingerprint.of(sealed.seal());
         witness.expectMetadata(state, this::durable);
-        storage.epoch(KeyringStorage.CHANGING); // Where the disk fails it stays so: the metadata may be in place.
+        storage.keyEpoch(KeyringStorage.CHANGING); // Where the disk fails it stays so: the metadata may be in place.
         storage.replaceMetadata(content);
-        storage.epoch(sealed.epoch());
+        storage.keyEpoch(sealed.keyEpoch());
         witness.settleMetadata(state);
     }
 
     /** Removes the metadata durably; called under the lock of the whole store. No keyring is current from then on. */
     public void remove() throws IOException {
-        storage.epoch(KeyringStorage.CHANGING);
+        storage.keyEpoch(KeyringStorage.CHANGING);
         storage.removeMetadata();
     }
 

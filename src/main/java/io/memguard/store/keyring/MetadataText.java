@@ -56,7 +56,7 @@ final class MetadataText {
         metadata.next().ifPresent(other -> {
             add(lines, NEXT, other.key());
             lines.add(NEXT + "key-check: " + base64(other.keyCheck()));
-            lines.add(NEXT + "sealed-key: " + base64(other.sealedKey()));
+            lines.add(NEXT + "sealed-key: " + base64(other.wrappedKey()));
             if (other.abandoned()) {
                 lines.add(ABANDONED + ": " + YES);
             }

@@ -62,7 +62,7 @@ public final class Removal {
      */
     public void finish(Metadata there, MemGuardException failure) throws IOException {
         boolean gone = loader.call(
-                loader.provider(), provider -> provider.isGone(loader.context(there.storeId()), there.keys()));
+                loader.provider(), provider -> provider.isGone(loader.context(there.storeId()), there.keyRecord()));
         if (!gone) {
             throw new MemGuardException(
                     failure.code(),

@@ -35,7 +35,7 @@ public final class RollbackGuard implements MetadataGuard.Witness {
     }
 
     /**
-     * Looks at the file itself, and makes durable what it sees: whoever was killed may not have, and a power cut must not
+     * Looks at the file itself, and makes durable what it sees: a process that was killed may not have, and a power cut must not
      * bring back what is not allowed any more. Called only where several states are allowed.
      */
     @FunctionalInterface
@@ -58,12 +58,12 @@ public final class RollbackGuard implements MetadataGuard.Witness {
     }
 
     /** Whether a state is the right one. */
-    public boolean allows(Fingerprint right, Fingerprint actual) {
-        return records == null || right.equals(actual);
+    public boolean isNewest(Fingerprint newest, Fingerprint actual) {
+        return records == null || newest.equals(actual);
     }
 
-    /** The one state that is right; whoever was killed while he changed the file has left the one that lies there. */
-    public Fingerprint right(byte[] id, Actual actual) throws IOException {
+    /** The one state that is right: a writer killed in mid-change leaves either version; the one in the storage counts. */
+    public Fingerprint newest(byte[] id, Actual actual) throws IOException {
         if (records == null) {
             throw new IllegalStateException("not guarded");
         }
@@ -75,7 +75,7 @@ public final class RollbackGuard implements MetadataGuard.Witness {
         return present;
     }
 
-    /** A wish: a token that has no room must not keep anybody from reading; both states stay allowed so long. */
+    /** Best effort: a token without room must not prevent a read; until then both states stay allowed. */
     private void settleWherePossible(byte[] id, Fingerprint now) {
         try {
             settle(id, now);

@@ -40,7 +40,7 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
         if (records == null) {
             throw new MemGuardException(
                     ErrorCode.SECURITY_ERROR,
-                    "this store keeps records of its files in a token, to detect roll-backs; say in which one"
+                    "this store keeps records of its files in a token, to detect rollbacks; say in which one"
                             + " (--records pkcs11:..., MEMGUARD_RECORDS, or detectRollback)");
         }
         return new RollbackGuard(records, metadata.storeId());
@@ -73,9 +73,9 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
     }
 
     /**
-     * The metadata that lie there, once they are what the record allows: whoever changes them may be at it.
+     * The metadata that is there, once it is what the record allows: a process may be changing it.
      *
-     * @throws MemGuardException SECURITY_ERROR where they are not the newest, or the token has no record of the store
+     * @throws MemGuardException SECURITY_ERROR where it is not the newest, or the token has no record of the store
      */
     @Override
     public Metadata newest(Metadata read, Reader reader) throws IOException {
@@ -94,7 +94,7 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
             LockSupport.parkNanos(PAUSE);
             var now = reader.read();
             if (now.isEmpty()) {
-                return metadata; // Removed: whoever opens the keys says so.
+                return metadata; // Removed: opening the keys says so.
             }
             metadata = now.get();
         }
@@ -108,7 +108,7 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
                         + (recorded
                                 ? "it is not the right token, or it was initialized again"
                                 : "the store keeps none, or another one was put in its place")
-                        + "; name the right token, or begin with what lies there now (memguard records accept)");
+                        + "; name the right token, or begin with what is there now (memguard records accept)");
     }
 
     @Override

@@ -15,17 +15,17 @@ import java.util.HashSet;
 import java.util.HexFormat;
 
 /**
- * Begins, renews and ends the records by which rollbacks of a store are detected. No other process reads, writes or changes
+ * Enables, renews and disables the records by which rollbacks of a store are detected. No other process reads, writes or changes
  * the key in the meantime; killed anywhere, it is run again.
  */
-public final class Recording {
+public final class RollbackDetection {
     private final StoreDirectory directory;
     private final StoreLayout layout;
     private final KeyringHolder keys;
     private final StoreLocks locks;
     private final RollbackGuards guards;
 
-    Recording(StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
+    RollbackDetection(StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
         this.directory = directory;
         this.layout = directory.layout();
         this.keys = keys;
@@ -85,7 +85,7 @@ public final class Recording {
 
     private long record(RollbackGuard guard, Progress progress) throws IOException {
         var before = new HashSet<>(guard.hashes());
-        Posix.syncDirectory(layout.directory()); // What is accepted must not be another state after a power cut.
+        Posix.syncDirectory(layout.workingPath()); // What is accepted must not be another state after a power cut.
         var files = directory.list(StoreLayout::isValue);
         long different = 0;
         int done = 0;
@@ -93,8 +93,8 @@ public final class Recording {
         for (String file : files) {
             String hash = StoreLayout.hex(file).orElseThrow();
             byte[] id = HexFormat.of().parseHex(hash);
-            var actual = layout.fingerprint(layout.value(hash));
-            boolean same = before.remove(hash) && guard.right(id, () -> actual).equals(actual);
+            var actual = layout.fingerprint(layout.valueFile(hash));
+            boolean same = before.remove(hash) && guard.newest(id, () -> actual).equals(actual);
             if (!same) {
                 different++;
                 guard.settle(id, actual);
@@ -107,8 +107,8 @@ public final class Recording {
         return different + before.size();
     }
 
-    /** Ends the detection and removes the records. */
-    public void end() {
+    /** Disables the detection, and removes the records. */
+    public void disable() {
         try {
             locks.lockedWhole(() -> {
                 try (var lease = keys.current()) {

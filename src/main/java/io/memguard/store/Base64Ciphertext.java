@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * it is in the processor's cache. A long text's memory is used again by the next one: fresh pages cost as much as the
  * decoding.
  */
-final class SealedText implements AutoCloseable {
+final class Base64Ciphertext implements AutoCloseable {
     private static final int PIECE = 1 << 17; // a multiple of 4 characters
     private static final long MOST_SPARE = 16 << 20;
 
@@ -23,11 +23,11 @@ final class SealedText implements AutoCloseable {
     private final Room room;
     private MemorySegment bytes = MemorySegment.NULL;
 
-    private SealedText(Room room) {
+    private Base64Ciphertext(Room room) {
         this.room = room;
     }
 
-    /** Memory that is freed as soon as nobody needs it: a collector that sees little garbage would come too late. */
+    /** Memory that is freed as soon as it is not needed: a collector that sees little garbage would come too late. */
     private record Room(Arena arena, MemorySegment memory) {
         @SuppressWarnings("MustBeClosedChecker") // by giveBack()
         static Room of(long size) {
@@ -68,10 +68,10 @@ final class SealedText implements AutoCloseable {
     }
 
     /** Reads a file to its end; what is not Base64 becomes something that never verifies. */
-    static SealedText read(SmallFile file) throws IOException {
+    static Base64Ciphertext read(SmallFile file) throws IOException {
         long size = Base64Text.room(file.size());
         long piece = Math.min(PIECE, file.size());
-        var text = new SealedText(Room.of(size + piece));
+        var text = new Base64Ciphertext(Room.of(size + piece));
         try {
             var memory = text.room.memory;
             text.decode(file, memory.asSlice(size, piece), memory.asSlice(0, size));
