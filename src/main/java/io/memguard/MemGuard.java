@@ -3,12 +3,12 @@ package io.memguard;
 import io.memguard.events.DirectAccessEvent;
 import io.memguard.events.RateLimitedEvent;
 import io.memguard.events.StoreEvent;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.memory.Addresses;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
 import io.memguard.os.NativeAccess;
@@ -281,8 +281,13 @@ public final class MemGuard implements AutoCloseable {
         return bytes;
     }
 
+    /** {@link #retrieveDirect} under a name that says what it does: the value ends <b>on the heap</b>. */
+    public Optional<byte[]> retrieveOnHeap(String name) {
+        return retrieveDirect(name);
+    }
+
     private Optional<byte[]> onHeap(SecretName name) {
-        try (var plaintext = Scratch.empty()) {
+        try (var plaintext = PlaintextBuffer.empty()) {
             return store.read(name, plaintext)
                     .map(moment ->
                             plaintext.<byte[], RuntimeException>read(value -> value.toArray(ValueLayout.JAVA_BYTE)));
@@ -335,7 +340,7 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /** A key that its provider keeps, in a token or in direct mode, or one that this process unwraps. */
-    private static String storageType(KeyRecord keys) {
+    private static String storageType(KeyDescriptor keys) {
         return keys.provider().equals(Pkcs11Keys.TYPE) || keys.mode() == KeyMode.DIRECT
                 ? Stats.HARDWARE
                 : Stats.SOFTWARE;
@@ -430,7 +435,7 @@ public final class MemGuard implements AutoCloseable {
      *
      * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where the token or the disk fails: try again
      */
-    public void endRollbackDetection() {
+    public void disableRollbackDetection() {
         cache.requireReady();
         try {
             store.rollbackDetection().disable();
@@ -484,8 +489,8 @@ public final class MemGuard implements AutoCloseable {
         store.close();
     }
 
-    /** For {@link MemGuardBuilder#acceptPresentState}. */
-    long acceptPresentState(Progress progress) {
+    /** For {@link MemGuardBuilder#trustCurrentState}. */
+    long trustCurrentState(Progress progress) {
         return store.rollbackDetection().accept(progress);
     }
 

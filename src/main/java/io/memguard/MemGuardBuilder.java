@@ -2,7 +2,7 @@ package io.memguard;
 
 import io.memguard.events.KeyInvalidEvent;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
@@ -25,7 +25,7 @@ public final class MemGuardBuilder {
     private @Nullable Duration wait;
     private Duration hydratedIdle = Duration.ZERO;
     private boolean degraded;
-    private @Nullable TrustedRecords records;
+    private @Nullable RollbackRecords records;
     private boolean group;
     private boolean sharedFileSystem;
 
@@ -75,14 +75,14 @@ public final class MemGuardBuilder {
     /**
      * Detects files of an earlier time that were put back, one or all: records of the present state of each are kept
      * outside of the directory, in a token ({@link io.memguard.keys.pkcs11.Pkcs11Records}). A new store keeps them from
-     * the beginning, an existing one since {@link #acceptPresentState}. Every process that opens the store has to say
+     * the beginning, an existing one since {@link #trustCurrentState}. Every process that opens the store has to say
      * where they are; who does not gets {@link ErrorCode#SECURITY_ERROR}, and so does a read, {@code contains} or an
      * opening that finds an earlier state, or a file missing. Each store and delete writes to the token twice, each read
      * from disk asks it once; reads from the cache don't.
      *
      * @param where closed with the store
      */
-    public MemGuardBuilder detectRollback(TrustedRecords where) {
+    public MemGuardBuilder detectRollback(RollbackRecords where) {
         this.records = Objects.requireNonNull(where);
         return this;
     }
@@ -94,13 +94,13 @@ public final class MemGuardBuilder {
      * @return how many secrets were recorded otherwise before: changed, missing or put back
      * @throws MemGuardException as by {@link #open}; {@link ErrorCode#STORE_FAILED} where the token fails: try again
      */
-    public long acceptPresentState(Progress progress) {
+    public long trustCurrentState(Progress progress) {
         if (records == null) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "call detectRollback(...) before");
         }
         mode = OpenMode.EXISTING;
         try (var guard = open(true)) {
-            return guard.acceptPresentState(progress);
+            return guard.trustCurrentState(progress);
         }
     }
 

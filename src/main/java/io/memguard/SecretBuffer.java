@@ -3,7 +3,7 @@ package io.memguard;
 import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.NativeLibraries;
-import io.memguard.memory.PlainCopy;
+import io.memguard.memory.PlaintextCopy;
 import io.memguard.memory.Sodium;
 import io.memguard.memory.Spool;
 import java.io.IOException;
@@ -217,7 +217,7 @@ public final class SecretBuffer implements AutoCloseable {
         var buffer = allocate(size);
         try {
             buffer.<@Nullable Void, RuntimeException>write(segment -> {
-                PlainCopy.copy(source, segment);
+                PlaintextCopy.copy(source, segment);
                 return null;
             });
             return buffer;
@@ -233,7 +233,7 @@ public final class SecretBuffer implements AutoCloseable {
         try {
             return read(rest -> whole.write(target -> {
                 spool.copyTo(target);
-                PlainCopy.copy(rest.asSlice(0, filled), target.asSlice(spool.size()));
+                PlaintextCopy.copy(rest.asSlice(0, filled), target.asSlice(spool.size()));
                 return whole;
             }));
         } catch (Throwable failure) {

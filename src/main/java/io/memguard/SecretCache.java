@@ -2,7 +2,7 @@ package io.memguard;
 
 import io.memguard.events.HydrateEvent;
 import io.memguard.memory.NativeLibraries;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
 import io.memguard.memory.Windows;
@@ -78,7 +78,7 @@ final class SecretCache implements AutoCloseable {
         if (before != null && before.isMemoryOnly() && secret.isAlive()) { // stored just now
             return found;
         }
-        try (var plaintext = Scratch.empty()) {
+        try (var plaintext = PlaintextBuffer.empty()) {
             return hydrate(secret, checked, before, plaintext) ? found : Optional.empty();
         }
     }
@@ -88,7 +88,7 @@ final class SecretCache implements AutoCloseable {
         Secret secret = handle(name, checked);
         Secret.Cached before = secret.cached();
         if (before == null || !before.isMemoryOnly()) {
-            try (var plaintext = Scratch.empty()) {
+            try (var plaintext = PlaintextBuffer.empty()) {
                 hydrate(secret, checked, before, plaintext);
             }
         }
@@ -113,7 +113,7 @@ final class SecretCache implements AutoCloseable {
         if (window >= 0) {
             return SealedCache.lend(window, use);
         }
-        try (var plaintext = Scratch.empty()) {
+        try (var plaintext = PlaintextBuffer.empty()) {
             if (!hydrate(secret, SecretName.of(secret.name()), outdated, plaintext)) {
                 throw new MemGuardException(
                         ErrorCode.RETRIEVE_FAILED,
@@ -143,7 +143,7 @@ final class SecretCache implements AutoCloseable {
      * @param before what it takes the place of
      * @param plaintext gets it; the caller closes it
      */
-    private boolean hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before, Scratch plaintext) {
+    private boolean hydrate(Secret secret, SecretName name, Secret.@Nullable Cached before, PlaintextBuffer plaintext) {
         var event = new HydrateEvent();
         event.begin();
         int now = tick;

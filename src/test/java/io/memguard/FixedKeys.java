@@ -1,9 +1,9 @@
 package io.memguard;
 
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import java.util.Map;
@@ -23,12 +23,12 @@ public final class FixedKeys implements KeyProvider {
     }
 
     @Override
-    public NewKey create(StoreContext store) {
-        return new NewKey(key(), new KeyRecord(type(), KeyMode.ENVELOPE, Map.of()));
+    public CreatedKey create(StoreContext store) {
+        return new CreatedKey(key(), new KeyDescriptor(type(), KeyMode.ENVELOPE, Map.of()));
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         return key();
     }
 
@@ -39,7 +39,7 @@ public final class FixedKeys implements KeyProvider {
     }
 
     @Override
-    public void erase(StoreContext store, KeyRecord record) {}
+    public void erase(StoreContext store, KeyDescriptor record) {}
 
     @Override
     public void close() {}

@@ -2,9 +2,9 @@ package io.memguard;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
@@ -288,18 +288,18 @@ class RotationTest {
         }
 
         @Override
-        public NewKey create(StoreContext store) {
+        public CreatedKey create(StoreContext store) {
             return keys.create(store);
         }
 
         @Override
-        public StoreKey open(StoreContext store, KeyRecord record) {
+        public StoreKey open(StoreContext store, KeyDescriptor record) {
             before.getAndSet(() -> {}).run();
             return keys.open(store, record);
         }
 
         @Override
-        public void erase(StoreContext store, KeyRecord record) {
+        public void erase(StoreContext store, KeyDescriptor record) {
             keys.erase(store, record);
         }
 

@@ -66,7 +66,7 @@ final class AccessChecks {
             return Finding.problem(
                     subject,
                     directory + " can't be written: the native libraries can't be unpacked from the jar",
-                    mend("create it"));
+                    remedy("create it"));
         }
         try {
             int mode = (int) Files.getAttribute(directory, "unix:mode");
@@ -78,15 +78,15 @@ final class AccessChecks {
                 return Finding.advice(
                         subject,
                         directory + " is mounted noexec: native libraries can't be loaded out of it",
-                        mend("mount it without noexec"));
+                        remedy("mount it without noexec"));
             }
         } catch (IOException e) {
-            return Finding.problem(subject, directory + " can't be looked at", mend("mend its permissions"));
+            return Finding.problem(subject, directory + " can't be looked at", remedy("fix its permissions"));
         }
         return Finding.ok(subject, directory.toString());
     }
 
-    private static String mend(String first) {
+    private static String remedy(String first) {
         return first + ", or set -Djava.io.tmpdir or -D" + NativeLibraries.DIRECTORY_PROPERTY;
     }
 

@@ -3,7 +3,7 @@ package io.memguard.doctor;
 import io.memguard.MemoryPolicy;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,11 +47,11 @@ public final class Doctor {
      * @param records of the store's files; closed when this returns
      */
     public static List<Finding> store(
-            Path directory, KeyProvider provider, Optional<TrustedRecords> records, Optional<Progress> verify) {
+            Path directory, KeyProvider provider, Optional<RollbackRecords> records, Optional<Progress> verify) {
         try (provider) {
             return StoreChecks.all(directory, provider, records, verify);
         } finally {
-            records.ifPresent(TrustedRecords::close);
+            records.ifPresent(RollbackRecords::close);
         }
     }
 }

@@ -7,10 +7,10 @@ import io.memguard.MemGuardException;
  *
  * @param level how bad it is
  * @param subject a few words that stay the same from version to version
- * @param what was found; no value, no name of a secret
- * @param mend what mends it; empty where nothing has to be
+ * @param observation what was found; no value, no name of a secret
+ * @param remedy how to fix it; empty where nothing has to be done
  */
-public record Finding(Level level, String subject, String what, String mend) {
+public record Finding(Level level, String subject, String observation, String remedy) {
     /** How bad a finding is, the worst last. */
     public enum Level {
         /** As it should be. */
@@ -21,16 +21,16 @@ public record Finding(Level level, String subject, String what, String mend) {
         PROBLEM
     }
 
-    static Finding ok(String subject, String what) {
-        return new Finding(Level.OK, subject, what, "");
+    static Finding ok(String subject, String observation) {
+        return new Finding(Level.OK, subject, observation, "");
     }
 
-    static Finding advice(String subject, String what, String mend) {
-        return new Finding(Level.ADVICE, subject, what, mend);
+    static Finding advice(String subject, String observation, String remedy) {
+        return new Finding(Level.ADVICE, subject, observation, remedy);
     }
 
-    static Finding problem(String subject, String what, String mend) {
-        return new Finding(Level.PROBLEM, subject, what, mend);
+    static Finding problem(String subject, String observation, String remedy) {
+        return new Finding(Level.PROBLEM, subject, observation, remedy);
     }
 
     /** An error as a finding; its message says what is wrong, and behind a semicolon what to do. */

@@ -3,7 +3,7 @@ package io.memguard.doctor;
 import io.memguard.MemGuardException;
 import io.memguard.MemoryPolicy;
 import io.memguard.memory.NativeLibraries;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.Windows;
 import io.memguard.os.ResourceLimits;
@@ -93,7 +93,7 @@ final class MemoryChecks {
 
     private static boolean lends(long size) {
         try {
-            return Scratch.<Boolean, RuntimeException>lend(size, memory -> true);
+            return PlaintextBuffer.<Boolean, RuntimeException>lend(size, memory -> true);
         } catch (MemGuardException e) {
             return false;
         } finally {

@@ -76,6 +76,6 @@ final class PlatformChecks {
     private static Finding sodium() {
         return NativeLibraries.isLoaded()
                 ? Finding.ok("libsodium", Sodium.version())
-                : Finding.problem("libsodium", "not loaded", "mend the native library first");
+                : Finding.problem("libsodium", "not loaded", "fix the native libraries first");
     }
 }

@@ -5,7 +5,7 @@ import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreAccess;
@@ -23,7 +23,7 @@ final class StoreChecks {
     private StoreChecks() {}
 
     static List<Finding> all(
-            Path directory, KeyProvider provider, Optional<TrustedRecords> records, Optional<Progress> verify) {
+            Path directory, KeyProvider provider, Optional<RollbackRecords> records, Optional<Progress> verify) {
         var findings = new ArrayList<Finding>();
         try {
             Optional<StoreInfo> info = StoreOpener.describe(directory);
@@ -50,7 +50,7 @@ final class StoreChecks {
             open(directory, provider, records, verify, findings);
         } else {
             findings.add(
-                    Finding.problem("key", "not tried without the native library", "mend the native library first"));
+                    Finding.problem("key", "not tried without the native library", "fix the native libraries first"));
         }
         return findings;
     }
@@ -72,7 +72,7 @@ final class StoreChecks {
     private static void open(
             Path directory,
             KeyProvider provider,
-            Optional<TrustedRecords> records,
+            Optional<RollbackRecords> records,
             Optional<Progress> verify,
             List<Finding> findings) {
         try (SecretStore store = StoreOpener.open(
@@ -84,7 +84,7 @@ final class StoreChecks {
                             : Finding.problem(
                                     "key",
                                     "what it seals does not come back",
-                                    "don't store anything; have the token or the machine looked at"));
+                                    "don't store anything; have the token or the machine checked"));
             verify.ifPresent(progress -> findings.addAll(files(verification.run(progress))));
         } catch (MemGuardException e) {
             boolean notAsked = e.code() == ErrorCode.INVALID_ARGUMENTS; // For instance no terminal for the passphrase.

@@ -34,10 +34,10 @@ public interface KeyProvider extends AutoCloseable {
      * Makes the key of a new store, or ({@link StoreContext#existing}) another key for a store that has one, which stays as
      * it is. Called under the store's lock.
      */
-    NewKey create(StoreContext store);
+    CreatedKey create(StoreContext store);
 
     /** Opens the key that {@link #create} recorded; changes nothing. */
-    StoreKey open(StoreContext store, KeyRecord record);
+    StoreKey open(StoreContext store, KeyDescriptor record);
 
     /**
      * Opens the key where the native libraries can't be loaded, by JCA alone; changes nothing. Keys and plaintext may
@@ -45,7 +45,7 @@ public interface KeyProvider extends AutoCloseable {
      *
      * @throws io.memguard.MemGuardException SECURITY_ERROR where the provider has no such route, which is the default
      */
-    default StoreKey openEmergency(StoreContext store, KeyRecord record) {
+    default StoreKey openOnHeap(StoreContext store, KeyDescriptor record) {
         throw new MemGuardException(
                 ErrorCode.SECURITY_ERROR,
                 "the provider '" + type() + "' can't work without the native libraries; fix those first");
@@ -55,7 +55,7 @@ public interface KeyProvider extends AutoCloseable {
      * Whether this provider has exactly that key now, by what can be known without unlocking it: the token by its serial
      * number, a file by its digest. Asked where several places may have keys of the same name.
      */
-    default boolean has(StoreContext store, KeyRecord record) {
+    default boolean has(StoreContext store, KeyDescriptor record) {
         return opens(record.provider());
     }
 
@@ -63,7 +63,7 @@ public interface KeyProvider extends AutoCloseable {
      * Whether it is certain that the key was here, in the very place that the record names, and is destroyed. False where it
      * is not certain, as it is unless overridden.
      */
-    default boolean isGone(StoreContext store, KeyRecord record) {
+    default boolean isGone(StoreContext store, KeyDescriptor record) {
         return false;
     }
 
@@ -82,7 +82,7 @@ public interface KeyProvider extends AutoCloseable {
      *
      * @throws io.memguard.MemGuardException CLEANUP_FAILED where the key may still exist; says where
      */
-    void erase(StoreContext store, KeyRecord record);
+    void erase(StoreContext store, KeyDescriptor record);
 
     /**
      * Destroys what a {@link #create} has left whose process was killed before the record was written: keys that carry
@@ -90,7 +90,7 @@ public interface KeyProvider extends AutoCloseable {
      *
      * @throws io.memguard.MemGuardException CLEANUP_FAILED where the place of such a key can't be reached
      */
-    default void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {}
+    default void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {}
 
     /** Wipes passphrases and ends sessions. Idempotent. */
     @Override

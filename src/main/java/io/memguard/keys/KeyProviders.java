@@ -18,7 +18,7 @@ public final class KeyProviders {
         if (candidates.length == 0) {
             throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "firstOf takes at least one provider");
         }
-        return new FirstOf(List.of(candidates));
+        return new FirstAvailableKeyProvider(List.of(candidates));
     }
 
     /**

@@ -27,8 +27,8 @@ public record StoreContext(
         boolean existing,
         String nonce,
         String place,
-        Optional<KeyRecord> current,
-        List<KeyRecord> inUse,
+        Optional<KeyDescriptor> current,
+        List<KeyDescriptor> inUse,
         boolean owner) {
     /** Copies the list. */
     public StoreContext {
@@ -61,12 +61,12 @@ public record StoreContext(
     }
 
     /** The same store, to make a key that comes after this one. */
-    public StoreContext after(KeyRecord key) {
+    public StoreContext after(KeyDescriptor key) {
         return new StoreContext(storeId, directory, files, existing, nonce, place, Optional.of(key), inUse, owner);
     }
 
     /** The same store, which needs these keys. */
-    public StoreContext using(List<KeyRecord> keys) {
+    public StoreContext using(List<KeyDescriptor> keys) {
         return new StoreContext(storeId, directory, files, existing, nonce, place, current, keys, owner);
     }
 

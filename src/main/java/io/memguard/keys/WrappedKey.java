@@ -51,7 +51,7 @@ public final class WrappedKey {
         }
     }
 
-    /** The same for {@link KeyProvider#openEmergency}: both keys pass over the heap. Wipes {@code kek}. */
+    /** The same for {@link KeyProvider#openOnHeap}: both keys pass over the heap. Wipes {@code kek}. */
     public static Optional<StoreKey> unwrapOnHeap(byte[] kek, StoreContext store, byte[] wrapped) {
         byte[] key = new byte[KEY_SIZE];
         try (var wrapping = StoreKey.jca(new SecretKeySpec(kek, "AES"), null)) {

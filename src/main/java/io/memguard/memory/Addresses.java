@@ -41,7 +41,7 @@ public final class Addresses {
         if (target.isMapped() && plaintext.byteSize() > 0) {
             copyByJava(plaintext, target.asSlice(0, plaintext.byteSize()));
         } else {
-            PlainCopy.copy(plaintext, target);
+            PlaintextCopy.copy(plaintext, target);
         }
     }
 
@@ -74,7 +74,7 @@ public final class Addresses {
     private static void copyByJava(MemorySegment from, MemorySegment to) {
         try {
             to.copyFrom(from);
-            Traces.wipe();
+            ResidueWiper.wipe();
         } catch (InternalError e) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,

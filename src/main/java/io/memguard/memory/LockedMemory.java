@@ -25,7 +25,7 @@ public final class LockedMemory {
     private static final int NO_CALL = 38; // ENOSYS
 
     private static volatile boolean required = true;
-    private static volatile long patience = DEFAULT_WAIT.toNanos();
+    private static volatile long windowTimeoutNanos = DEFAULT_WAIT.toNanos();
     private static volatile long longestWait = DEFAULT_WAIT_IN_A_QUEUE.toNanos();
 
     private LockedMemory() {}
@@ -40,12 +40,12 @@ public final class LockedMemory {
     /** How long whoever needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
     public static void waitAtMost(Duration wait) {
         longestWait = wait.toNanos();
-        patience = wait.toNanos();
+        windowTimeoutNanos = wait.toNanos();
     }
 
     /** How long to wait while nobody that waits gets memory; in nanoseconds. */
-    static long patience() {
-        return patience;
+    static long windowTimeoutNanos() {
+        return windowTimeoutNanos;
     }
 
     /** How long to wait in any case, in nanoseconds. */

@@ -146,7 +146,7 @@ public final class SealedCache implements AutoCloseable {
         if (status == STALE) {
             return STALE;
         }
-        return WindowWait.retry(() -> mg_borrow(cache, handle), Math.max(0, mg_length(cache, handle)));
+        return WindowBackoff.retry(() -> mg_borrow(cache, handle), Math.max(0, mg_length(cache, handle)));
     }
 
     /** Lends a window that {@link #open} returned, and wipes it afterwards. */

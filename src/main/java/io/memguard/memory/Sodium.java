@@ -60,7 +60,7 @@ public final class Sodium {
                 operations,
                 memoryBytes,
                 crypto_pwhash_argon2id_alg_argon2id13());
-        Traces.wipe(); // It leaves its output on the stack.
+        ResidueWiper.wipe(); // It leaves its output on the stack.
         if (status != 0) {
             throw new MemGuardException(
                     ErrorCode.SECURITY_ERROR,
@@ -87,7 +87,7 @@ public final class Sodium {
                         ? extracted
                         : crypto_kdf_hkdf_sha256_expand(out, out.byteSize(), context, context.byteSize() - 1, key);
             });
-            Traces.wipe();
+            ResidueWiper.wipe();
             if (status != 0) {
                 throw new IllegalArgumentException("HKDF gives at most 8160 bytes, not " + out.byteSize());
             }

@@ -51,7 +51,7 @@ public final class Spool implements AutoCloseable {
     }
 
     private static long copy(MemorySegment piece, MemorySegment target, long at) {
-        PlainCopy.copy(piece, target.asSlice(at));
+        PlaintextCopy.copy(piece, target.asSlice(at));
         return piece.byteSize();
     }
 

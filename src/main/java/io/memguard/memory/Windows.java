@@ -38,13 +38,13 @@ public final class Windows {
     /** Takes a window of {@code length} zeros, to be given to {@link #release}. */
     static long acquire(long length) {
         link();
-        return WindowWait.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
+        return WindowBackoff.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);
     }
 
     /** Wipes a window and takes it back. */
     static void release(long window) {
         NativeStatus.check(mg_window_release(window));
-        WindowWait.letOthersGo();
+        WindowBackoff.letOthersGo();
     }
 
     /** Lends an open window read-only and releases it. The arena ends before the window is wiped and used again. */

@@ -3,7 +3,7 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.os.DurableGroup;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
@@ -167,10 +167,10 @@ final class Reencryption {
         return withPlaintext(sealed, opened -> now.writing().open(purpose(file), id(hash(file)), sealed, opened));
     }
 
-    private <T> T withPlaintext(MemorySegment sealed, Function<Scratch, T> task) {
+    private <T> T withPlaintext(MemorySegment sealed, Function<PlaintextBuffer, T> task) {
         int share = sealed.byteSize() <= SHORT ? 1 : PLAINTEXTS;
         plaintexts.acquireUninterruptibly(share);
-        try (var opened = Scratch.empty()) {
+        try (var opened = PlaintextBuffer.empty()) {
             return task.apply(opened);
         } finally {
             plaintexts.release(share);

@@ -4,7 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.StoreKey;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.os.FileVersion;
 import io.memguard.os.Forgotten;
 import io.memguard.os.Posix;
@@ -316,14 +316,14 @@ public final class SecretStore implements AutoCloseable {
      *
      * @return when the value was the current one; nothing where there is no such secret
      */
-    public Optional<Moment> read(SecretName name, Scratch plaintext) {
+    public Optional<Moment> read(SecretName name, PlaintextBuffer plaintext) {
         return during(
                 ErrorCode.RETRIEVE_FAILED,
                 "the value could not be read",
                 () -> keys.with(now -> read(name, now, plaintext)));
     }
 
-    private Optional<Moment> read(SecretName name, Keyring now, Scratch plaintext) throws IOException {
+    private Optional<Moment> read(SecretName name, Keyring now, PlaintextBuffer plaintext) throws IOException {
         RollbackGuard guard = guards.of(now.metadata());
         Found found = locks.locked(name.stripe(), () -> find(name, now, guard));
         if (found.file().isEmpty()) {

@@ -1,6 +1,6 @@
 package io.memguard.store;
 
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.store.keyring.KeyNames;
 import io.memguard.store.keyring.Metadata;
 import java.util.List;
@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param oldKeys the keys that are still to be destroyed, or that a copy of the store may need, in words
  */
 public record StoreInfo(
-        int formatVersion, String storeId, KeyRecord keys, Optional<Change> change, List<String> oldKeys) {
+        int formatVersion, String storeId, KeyDescriptor keys, Optional<Change> change, List<String> oldKeys) {
     /**
      * A key change that is under way, or was interrupted.
      *

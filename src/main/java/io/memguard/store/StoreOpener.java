@@ -3,11 +3,11 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
-import io.memguard.keys.TrustedRecords;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
@@ -82,7 +82,7 @@ public final class StoreOpener {
             Path parent,
             OpenMode mode,
             KeyProvider provider,
-            @Nullable TrustedRecords records,
+            @Nullable RollbackRecords records,
             boolean accepting,
             StoreAccess access) {
         var guards = new RollbackGuards(records);
@@ -292,7 +292,7 @@ public final class StoreOpener {
     }
 
     /** The disk or the token may fail when the metadata is in place: it never stays without its key, nor records of it. */
-    private void unmake(StoreContext context, KeyRecord record, Throwable failure) {
+    private void unmake(StoreContext context, KeyDescriptor record, Throwable failure) {
         try {
             metadata.remove();
             if (guards.areGiven()) {

@@ -4,7 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.Progress;
 import io.memguard.SecretBuffer;
 import io.memguard.memory.GuardedMemory;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.Sodium;
 import io.memguard.os.SmallFile;
 import io.memguard.store.keyring.EntryCipher;
@@ -179,7 +179,7 @@ public final class Verification {
         var purpose = StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
         byte[] context = HexFormat.of().parseHex(StoreLayout.hex(file).orElseThrow());
         try (var sealed = Base64Ciphertext.read(content);
-                var opened = Scratch.empty()) {
+                var opened = PlaintextBuffer.empty()) {
             return keys.open(purpose, context, sealed.bytes(), opened);
         }
     }

@@ -4,7 +4,7 @@ import io.memguard.FixedKeys;
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import io.memguard.keys.StoreKey;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -109,7 +109,7 @@ public class ColdRead {
     @Benchmark
     public byte openReadDecrypt() throws IOException {
         byte[] sealed = Base64.getDecoder().decode(Files.readAllBytes(file));
-        return Scratch.<Byte, RuntimeException>lend(size, plain -> {
+        return PlaintextBuffer.<Byte, RuntimeException>lend(size, plain -> {
             try (var confined = Arena.ofConfined()) {
                 key.open(aad, confined.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plain);
             }

@@ -3,10 +3,10 @@ package io.memguard.crash;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import java.util.Map;
@@ -22,13 +22,14 @@ public final class NumberedKeys implements KeyProvider {
     }
 
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         long number = ThreadLocalRandom.current().nextLong();
-        return new NewKey(key(number), new KeyRecord(type(), KeyMode.ENVELOPE, Map.of(NUMBER, Long.toString(number))));
+        return new CreatedKey(
+                key(number), new KeyDescriptor(type(), KeyMode.ENVELOPE, Map.of(NUMBER, Long.toString(number))));
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         try {
             return key(Long.parseLong(record.parameters().getOrDefault(NUMBER, "")));
         } catch (NumberFormatException e) {
@@ -44,7 +45,7 @@ public final class NumberedKeys implements KeyProvider {
     }
 
     @Override
-    public void erase(StoreContext store, KeyRecord record) {}
+    public void erase(StoreContext store, KeyDescriptor record) {}
 
     @Override
     public void close() {}

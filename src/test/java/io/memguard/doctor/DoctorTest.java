@@ -28,10 +28,10 @@ class DoctorTest {
         return new Machine(root);
     }
 
-    private static void assertFinding(Finding.Level level, String what, String mend, Finding finding) {
+    private static void assertFinding(Finding.Level level, String observation, String remedy, Finding finding) {
         assertEquals(level, finding.level(), finding.toString());
-        assertTrue(finding.what().contains(what), finding.toString());
-        assertTrue(finding.mend().contains(mend), finding.toString());
+        assertTrue(finding.observation().contains(observation), finding.toString());
+        assertTrue(finding.remedy().contains(remedy), finding.toString());
     }
 
     @Test
@@ -58,7 +58,7 @@ class DoctorTest {
                         "temporary directory"),
                 findings.stream().map(Finding::subject).collect(Collectors.toSet()));
         for (Finding finding : findings) {
-            assertEquals(finding.level() == Finding.Level.OK, finding.mend().isEmpty(), finding.toString());
+            assertEquals(finding.level() == Finding.Level.OK, finding.remedy().isEmpty(), finding.toString());
         }
     }
 

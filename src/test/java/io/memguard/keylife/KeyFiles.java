@@ -3,10 +3,10 @@ package io.memguard.keylife;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.os.DurableFile;
@@ -42,17 +42,17 @@ final class KeyFiles implements KeyProvider {
         return TYPE;
     }
 
-    private static Path file(StoreContext store, KeyRecord record) {
+    private static Path file(StoreContext store, KeyDescriptor record) {
         return store.files().resolve(FILE + record.parameters().get(SUFFIX));
     }
 
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         String suffix = store.existing() ? "-" + store.nonce().substring(0, 8) : "-";
-        var record = new KeyRecord(TYPE, KeyMode.ENVELOPE, Map.of(SUFFIX, suffix, OF, name));
+        var record = new KeyDescriptor(TYPE, KeyMode.ENVELOPE, Map.of(SUFFIX, suffix, OF, name));
         try (var key = SecretBuffer.random(SIZE)) {
             create(file(store, record), key.<byte[], RuntimeException>read(raw -> raw.toArray(ValueLayout.JAVA_BYTE)));
-            return new NewKey(StoreKey.aes256Gcm(key), record);
+            return new CreatedKey(StoreKey.aes256Gcm(key), record);
         } catch (IOException e) {
             throw new MemGuardException(ErrorCode.STORE_FAILED, "the file of the key could not be made; try again", e);
         }
@@ -63,7 +63,7 @@ final class KeyFiles implements KeyProvider {
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         try {
             var content = SmallFile.read(file(store, record), SIZE);
             if (content.isEmpty() || !name.equals(record.parameters().get(OF))) {
@@ -80,19 +80,19 @@ final class KeyFiles implements KeyProvider {
     }
 
     @Override
-    public boolean isGone(StoreContext store, KeyRecord record) {
+    public boolean isGone(StoreContext store, KeyDescriptor record) {
         return opens(record.provider()) && Files.notExists(file(store, record));
     }
 
     @Override
-    public void erase(StoreContext store, KeyRecord record) {
+    public void erase(StoreContext store, KeyDescriptor record) {
         if (!store.inUse().contains(record)) {
             delete(file(store, record));
         }
     }
 
     @Override
-    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+    public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
         var kept = recorded.stream().map(record -> file(store, record)).toList();
         try (Stream<Path> files = Files.list(store.files())) {
             files.filter(file -> String.valueOf(file.getFileName()).startsWith(FILE + "-") && !kept.contains(file))

@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.*;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
+import io.memguard.keys.CreatedKey;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.KeyProviders;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.tokens.SoftHsm;
 import java.io.IOException;
@@ -129,7 +129,7 @@ class KeyLossTest {
             var other = new AtomicReference<MemGuard>();
             var late = new Changed(software("one")) {
                 @Override
-                public io.memguard.keys.StoreKey open(StoreContext context, io.memguard.keys.KeyRecord record) {
+                public io.memguard.keys.StoreKey open(StoreContext context, io.memguard.keys.KeyDescriptor record) {
                     if (other.get() == null) { // It has read the metadata, and not the counters.
                         other.set(rotating);
                         assertThrows(
@@ -297,7 +297,7 @@ class KeyLossTest {
         Path unfinished = folder.resolve(".tmp_key_0123456789abcdef");
         var during = new Changed(software("one")) {
             @Override
-            public NewKey create(StoreContext context) {
+            public CreatedKey create(StoreContext context) {
                 writeAndOpenElsewhere(folder, unfinished);
                 assertTrue(Files.exists(unfinished));
                 return super.create(context);
@@ -348,7 +348,7 @@ class KeyLossTest {
         var busy = new AtomicBoolean(true);
         var full = new Changed(token(token, "object=kk", KeyMode.ENVELOPE)) {
             @Override
-            public NewKey create(StoreContext context) {
+            public CreatedKey create(StoreContext context) {
                 if (busy.getAndSet(false)) {
                     throw new MemGuardException(ErrorCode.KEY_INVALID, "the token is full; make room in it");
                 }

@@ -7,10 +7,10 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.tokens.SoftHsm;
 import java.io.IOException;
@@ -33,7 +33,7 @@ class RemovedStoreTest {
     private static KeyProvider stopping(KeyProvider keys, boolean after) {
         return new Changed(keys) {
             @Override
-            public void erase(StoreContext context, KeyRecord record) {
+            public void erase(StoreContext context, KeyDescriptor record) {
                 if (after) {
                     super.erase(context, record);
                 }
@@ -84,7 +84,7 @@ class RemovedStoreTest {
             private int erased;
 
             @Override
-            public void erase(StoreContext context, KeyRecord record) {
+            public void erase(StoreContext context, KeyDescriptor record) {
                 if (erased == most) {
                     throw new Stopped();
                 }
@@ -124,7 +124,7 @@ class RemovedStoreTest {
             private boolean dead;
 
             @Override
-            public NewKey create(StoreContext store) {
+            public CreatedKey create(StoreContext store) {
                 dead = true;
                 asked.countDown();
                 awaitRemoval();
@@ -133,7 +133,7 @@ class RemovedStoreTest {
             }
 
             @Override
-            public void erase(StoreContext store, KeyRecord record) {
+            public void erase(StoreContext store, KeyDescriptor record) {
                 if (dead) {
                     throw new Stopped();
                 }
@@ -196,7 +196,7 @@ class RemovedStoreTest {
         open(directory, keys).close();
         var slow = new Changed(token(token, "object=kk", KeyMode.ENVELOPE)) {
             @Override
-            public NewKey create(StoreContext store) {
+            public CreatedKey create(StoreContext store) {
                 asked.countDown();
                 assertDoesNotThrow(() -> goOn.await());
                 return super.create(store);

@@ -1,9 +1,9 @@
 package io.memguard.keylife;
 
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import java.lang.foreign.MemorySegment;
@@ -25,19 +25,19 @@ final class SteppedKeys extends Stores.Changed {
     }
 
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         step("create");
         var made = keys.create(store);
-        return new NewKey(stepped(made.key(), made.record()), made.record());
+        return new CreatedKey(stepped(made.key(), made.record()), made.record());
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         step("key");
         return stepped(keys.open(store, record), record);
     }
 
-    private StoreKey stepped(StoreKey key, KeyRecord record) {
+    private StoreKey stepped(StoreKey key, KeyDescriptor record) {
         return record.mode() == KeyMode.DIRECT ? new InToken(key) : key;
     }
 
@@ -73,13 +73,13 @@ final class SteppedKeys extends Stores.Changed {
     }
 
     @Override
-    public void erase(StoreContext store, KeyRecord record) {
+    public void erase(StoreContext store, KeyDescriptor record) {
         step("erase");
         keys.erase(store, record);
     }
 
     @Override
-    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+    public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
         step("erase");
         keys.eraseUnrecorded(store, recorded);
     }

@@ -8,10 +8,10 @@ import io.memguard.MemGuardException;
 import io.memguard.OpenMode;
 import io.memguard.Progress;
 import io.memguard.Secrets;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
@@ -143,22 +143,22 @@ final class Stores {
         }
 
         @Override
-        public NewKey create(StoreContext store) {
+        public CreatedKey create(StoreContext store) {
             return keys.create(store);
         }
 
         @Override
-        public StoreKey open(StoreContext store, KeyRecord record) {
+        public StoreKey open(StoreContext store, KeyDescriptor record) {
             return keys.open(store, record);
         }
 
         @Override
-        public boolean has(StoreContext store, KeyRecord record) {
+        public boolean has(StoreContext store, KeyDescriptor record) {
             return keys.has(store, record);
         }
 
         @Override
-        public boolean isGone(StoreContext store, KeyRecord record) {
+        public boolean isGone(StoreContext store, KeyDescriptor record) {
             return keys.isGone(store, record);
         }
 
@@ -168,12 +168,12 @@ final class Stores {
         }
 
         @Override
-        public void erase(StoreContext store, KeyRecord record) {
+        public void erase(StoreContext store, KeyDescriptor record) {
             keys.erase(store, record);
         }
 
         @Override
-        public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+        public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
             keys.eraseUnrecorded(store, recorded);
         }
 
@@ -187,7 +187,7 @@ final class Stores {
     static KeyProvider withoutErase(KeyProvider keys) {
         return new Changed(keys) {
             @Override
-            public void erase(StoreContext store, KeyRecord record) {
+            public void erase(StoreContext store, KeyDescriptor record) {
                 throw new MemGuardException(ErrorCode.CLEANUP_FAILED, "the token is busy; try again");
             }
         };

@@ -47,7 +47,7 @@ class KeyProvidersTest {
     @Test
     void aNewStoreTakesTheFirstThatWorksAndSaysWhyNotTheOthers() {
         var lines = new ArrayList<String>();
-        var logger = Logger.getLogger("io.memguard.keys.FirstOf");
+        var logger = Logger.getLogger("io.memguard.keys.FirstAvailableKeyProvider");
         var handler = new Handler() {
             @Override
             public void publish(LogRecord line) {
@@ -144,16 +144,16 @@ class KeyProvidersTest {
 
             public final class AcmeKeys implements KeyProvider {
                 public String type() { return "acme-kms"; }
-                public NewKey create(StoreContext store) {
-                    return new NewKey(key(), new KeyRecord(type(), KeyMode.ENVELOPE, Map.of()));
+                public CreatedKey create(StoreContext store) {
+                    return new CreatedKey(key(), new KeyDescriptor(type(), KeyMode.ENVELOPE, Map.of()));
                 }
-                public StoreKey open(StoreContext store, KeyRecord record) { return key(); }
+                public StoreKey open(StoreContext store, KeyDescriptor record) { return key(); }
                 private static StoreKey key() {
                     try (var key = SecretBuffer.consume("0123456789abcdef0123456789abcdef".toCharArray())) {
                         return StoreKey.aes256Gcm(key);
                     }
                 }
-                public void erase(StoreContext store, KeyRecord record) {}
+                public void erase(StoreContext store, KeyDescriptor record) {}
                 public void close() {}
             }
             """;

@@ -11,10 +11,10 @@ import io.memguard.OpenMode;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
 import io.memguard.crash.NumberedKeys;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSources;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
@@ -137,16 +137,16 @@ class EdgesTest {
         }
 
         @Override
-        public NewKey create(StoreContext store) {
+        public CreatedKey create(StoreContext store) {
             var parameters = new TreeMap<String, String>();
             for (int rest = length, number = 0; rest > 0; rest -= 60_000, number++) {
                 parameters.put(String.format("part-%03d", number), "x".repeat(Math.min(rest, 60_000)));
             }
-            return new NewKey(key(), new KeyRecord(type(), KeyMode.ENVELOPE, parameters));
+            return new CreatedKey(key(), new KeyDescriptor(type(), KeyMode.ENVELOPE, parameters));
         }
 
         @Override
-        public StoreKey open(StoreContext store, KeyRecord record) {
+        public StoreKey open(StoreContext store, KeyDescriptor record) {
             return key();
         }
 
@@ -157,7 +157,7 @@ class EdgesTest {
         }
 
         @Override
-        public void erase(StoreContext store, KeyRecord record) {}
+        public void erase(StoreContext store, KeyDescriptor record) {}
 
         @Override
         public void close() {}

@@ -203,14 +203,14 @@ class HardenTest {
                 check(
                         findings.stream()
                                 .anyMatch(finding -> finding.subject().equals(subject)
-                                        && finding.mend().isEmpty()
+                                        && finding.remedy().isEmpty()
                                         && finding.level() == Finding.Level.OK),
                         subject);
             }
             check(
                     findings.stream()
                             .noneMatch(finding -> finding.subject().equals("mappings")
-                                    && finding.what().startsWith("0 ")),
+                                    && finding.observation().startsWith("0 ")),
                     "the maps are read");
             System.out.println("works");
         }

@@ -179,7 +179,7 @@ class NativeLoadingTest {
         public static void main(String[] arguments) {
             Doctor.process(MemoryPolicy.REQUIRE_LOCKED).stream()
                     .filter(finding -> finding.subject().equals("native library"))
-                    .forEach(finding -> System.out.println(finding.level() + " " + finding.what()));
+                    .forEach(finding -> System.out.println(finding.level() + " " + finding.observation()));
         }
     }
 

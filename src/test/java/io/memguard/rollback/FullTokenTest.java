@@ -96,7 +96,7 @@ class FullTokenTest {
         END(ErrorCode.STORE_FAILED, Map.of("a", "old", "b", "old")) {
             @Override
             void run(MemGuard guard) {
-                guard.endRollbackDetection();
+                guard.disableRollbackDetection();
             }
         };
 
@@ -164,7 +164,7 @@ class FullTokenTest {
             return MemGuard.at(directory)
                     .keys(keys.get())
                     .detectRollback(token.records())
-                    .acceptPresentState(QUIET);
+                    .trustCurrentState(QUIET);
         }
 
         List<Path> valueFiles() throws IOException {

@@ -9,8 +9,8 @@ import io.memguard.OpenMode;
 import io.memguard.Progress;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.SecretSources;
-import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.process.ChildJvm;
@@ -57,7 +57,7 @@ class RollbackTest {
         return store().resolve("memguard_secure");
     }
 
-    private TrustedRecords records() {
+    private RollbackRecords records() {
         return Pkcs11Records.uri(token.uri("records"), SecretSources.file(token.pinFile()));
     }
 
@@ -212,7 +212,7 @@ class RollbackTest {
     }
 
     private long accept() {
-        return MemGuard.at(store()).keys(software()).detectRollback(records()).acceptPresentState(QUIET);
+        return MemGuard.at(store()).keys(software()).detectRollback(records()).trustCurrentState(QUIET);
     }
 
     @Test
@@ -308,7 +308,7 @@ class RollbackTest {
             store(guard, "a", "old");
             Files.copy(valueFiles().getFirst(), old);
             assertEquals(Optional.of("old"), read(other, "a"));
-            guard.endRollbackDetection();
+            guard.disableRollbackDetection();
             store(other, "a", "new");
             Files.copy(old, valueFiles().getFirst(), StandardCopyOption.REPLACE_EXISTING);
             other.cleanupMemory();
@@ -325,7 +325,7 @@ class RollbackTest {
             store(guard, "a", "old");
             Path file = valueFiles().getFirst();
             Files.copy(file, old);
-            guard.endRollbackDetection();
+            guard.disableRollbackDetection();
             store(guard, "a", "new");
             assertEquals(0, accept());
             guard.cleanupMemory();
@@ -479,11 +479,11 @@ class RollbackTest {
                 MemGuard.at(store()).keys(software()).detectRollback(records).open()) {
             store(guard, "a", "value");
             records.failsToRemove = true;
-            var refused = assertThrows(MemGuardException.class, guard::endRollbackDetection);
+            var refused = assertThrows(MemGuardException.class, guard::disableRollbackDetection);
             assertEquals(ErrorCode.STORE_FAILED, refused.code());
         }
         try (var guard = open()) {
-            guard.endRollbackDetection();
+            guard.disableRollbackDetection();
         }
         assertEquals("", token.tool("--list-objects", "--type", "data").strip());
     }
@@ -509,15 +509,15 @@ class RollbackTest {
     }
 
     /** A token without room for more. */
-    private static final class Failing implements TrustedRecords {
-        private final TrustedRecords records;
+    private static final class Failing implements RollbackRecords {
+        private final RollbackRecords records;
         private boolean fails;
         private boolean failsToRemove;
         private int putsLeft = Integer.MAX_VALUE;
         private int looks;
         private int absent;
 
-        Failing(TrustedRecords records) {
+        Failing(RollbackRecords records) {
             this.records = records;
         }
 

@@ -3,8 +3,8 @@ package io.memguard.rollback;
 import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.SecretSources;
-import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.keys.software.SoftwareKeys;
 import java.nio.file.Path;
@@ -44,8 +44,8 @@ public final class RollbackWorker {
         return SoftwareKeys.passphrase(() -> Secrets.text("a passphrase")).cost(1, 8 << 20);
     }
 
-    private record Mortal(TrustedRecords records, int[] left) implements TrustedRecords {
-        Mortal(TrustedRecords records, int steps) {
+    private record Mortal(RollbackRecords records, int[] left) implements RollbackRecords {
+        Mortal(RollbackRecords records, int steps) {
             this(records, new int[] {steps});
         }
 

@@ -3,8 +3,8 @@ package io.memguard.store;
 import io.memguard.FixedKeys;
 import io.memguard.OpenMode;
 import io.memguard.Secrets;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
-import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
 import io.memguard.store.keyring.EntryCipher;
@@ -32,7 +32,7 @@ final class FixedStore {
     static final String OTHER = "untouched";
     static final String VALUE = "the value";
     static final String OLDER = "an older value";
-    private static final KeyRecord RECORD = new KeyRecord("fixed", KeyMode.ENVELOPE, Map.of());
+    private static final KeyDescriptor RECORD = new KeyDescriptor("fixed", KeyMode.ENVELOPE, Map.of());
 
     private static final Map<Long, EntryCipher> SEALS = new ConcurrentHashMap<>();
 

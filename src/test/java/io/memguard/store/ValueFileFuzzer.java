@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.Set;
@@ -45,7 +45,7 @@ public final class ValueFileFuzzer {
     }
 
     private static String read(String name) {
-        try (var plaintext = Scratch.empty()) {
+        try (var plaintext = PlaintextBuffer.empty()) {
             assertTrue(STORE.store().read(SecretName.of(name), plaintext).isPresent());
             return plaintext.<String, RuntimeException>read(Secrets::text);
         }

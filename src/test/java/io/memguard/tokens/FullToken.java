@@ -1,7 +1,7 @@
 package io.memguard.tokens;
 
 import io.memguard.Secrets;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.pkcs11.Pkcs11Records;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -104,7 +104,7 @@ public final class FullToken {
     }
 
     /** Records in it. */
-    public TrustedRecords records() {
+    public RollbackRecords records() {
         return Pkcs11Records.uri("pkcs11:token=full?module-path=" + module, () -> Secrets.text("no PIN is asked for"));
     }
 }

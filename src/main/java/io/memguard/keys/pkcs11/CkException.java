@@ -10,7 +10,7 @@ final class CkException extends RuntimeException {
     private final long rv;
 
     CkException(String function, long rv) {
-        super(function + ": " + Ckr.name(rv));
+        super(function + ": " + ReturnValues.name(rv));
         this.rv = rv;
     }
 

@@ -3,7 +3,7 @@ package io.memguard.keys.pkcs11;
 import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 
 import io.memguard.ffi.pkcs11.*;
-import io.memguard.memory.Traces;
+import io.memguard.memory.ResidueWiper;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -165,7 +165,7 @@ final class Cryptoki {
             var info = _CK_SESSION_INFO.allocate(arena);
             var function = function("C_GetSessionInfo", _CK_FUNCTION_LIST.C_GetSessionInfo(functions));
             long rv = CK_C_GetSessionInfo.invoke(function, session, info);
-            if (Ckr.mayBeBroken(rv)) {
+            if (ReturnValues.mayBeBroken(rv)) {
                 throw new CkException("C_GetSessionInfo", rv);
             }
             boolean known = rv == CKR_OK() && _CK_SESSION_INFO.slotID(info) == slot;
@@ -283,7 +283,7 @@ final class Cryptoki {
             check("C_Encrypt", CK_C_Encrypt.invoke(encrypt, session, plain, plain.byteSize(), out, length));
             requireLength("C_Encrypt", out.byteSize(), length);
         } finally {
-            Traces.wipe(); // Of the token's library, which may have worked in this process.
+            ResidueWiper.wipe(); // Of the token's library, which may have worked in this process.
         }
     }
 
@@ -297,7 +297,7 @@ final class Cryptoki {
             check("C_Decrypt", CK_C_Decrypt.invoke(decrypt, session, in, in.byteSize(), out, length));
             requireLength("C_Decrypt", expected, length);
         } finally {
-            Traces.wipe(); // Of the token's library, which may have worked in this process.
+            ResidueWiper.wipe(); // Of the token's library, which may have worked in this process.
         }
     }
 

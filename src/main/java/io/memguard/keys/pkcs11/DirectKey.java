@@ -39,7 +39,7 @@ final class DirectKey implements StoreKey {
         try {
             sealOnce(aad, plaintext, sealed);
         } catch (CkException e) {
-            throw Ckr.failure("the token did not encrypt", e);
+            throw ReturnValues.failure("the token did not encrypt", e);
         }
     }
 
@@ -71,10 +71,10 @@ final class DirectKey implements StoreKey {
             return true;
         }
         requireTampering(refused);
-        if (Ckr.mayBeBroken(refused.rv()) && !works()) {
+        if (ReturnValues.mayBeBroken(refused.rv()) && !works()) {
             throw failure(refused);
         }
-        if (!Ckr.mayBeBroken(refused.rv()) && seen == key.token().generation()) {
+        if (!ReturnValues.mayBeBroken(refused.rv()) && seen == key.token().generation()) {
             return false;
         }
         CkException again = decrypt(aad, sealed, plaintext);
@@ -85,13 +85,13 @@ final class DirectKey implements StoreKey {
     }
 
     private static void requireTampering(CkException refused) {
-        if (!Ckr.mayBeTampering(refused.rv())) {
+        if (!ReturnValues.mayBeTampering(refused.rv())) {
             throw failure(refused);
         }
     }
 
     private static MemGuardException failure(CkException e) {
-        return Ckr.failure("the token did not decrypt", e);
+        return ReturnValues.failure("the token did not decrypt", e);
     }
 
     /**

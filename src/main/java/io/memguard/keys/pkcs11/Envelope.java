@@ -50,7 +50,7 @@ final class Envelope {
     }
 
     private static MemGuardException replaced(TokenKey key) {
-        return Ckr.keyInvalid(
+        return ReturnValues.keyInvalid(
                 "the key '" + key.label() + "' in " + key.token()
                         + " is not the one that made this store, or store.meta"
                         + " is damaged; restore the key or store.meta from a backup",

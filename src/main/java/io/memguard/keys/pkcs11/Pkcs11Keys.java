@@ -3,11 +3,11 @@ package io.memguard.keys.pkcs11;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.CreatedKey;
 import io.memguard.keys.KeptSource;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.SecretSources;
 import io.memguard.keys.StoreContext;
@@ -129,19 +129,19 @@ public final class Pkcs11Keys implements KeyProvider {
     }
 
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         String label = label();
         var token = Token.connect(uri, pin);
         boolean kept = false;
         try {
-            var choice = new KeyChoice(token, label, uri.id().orElse(null), mode, isExportAllowed(label));
+            var choice = new KeySelector(token, label, uri.id().orElse(null), mode, isExportAllowed(label));
             var chosen = choice.choose(store);
             try {
                 var parameters =
-                        TokenRecord.parameters(token.info(), chosen.key().label(), chosen.id(), chosen.made());
+                        TokenKeyDescriptor.parameters(token.info(), chosen.key().label(), chosen.id(), chosen.made());
                 kept = chosen.mode() == KeyMode.DIRECT;
                 StoreKey key = kept ? new DirectKey(chosen.key()) : wrap(chosen.key(), store, parameters);
-                return new NewKey(key, new KeyRecord(TYPE, chosen.mode(), parameters));
+                return new CreatedKey(key, new KeyDescriptor(TYPE, chosen.mode(), parameters));
             } catch (Throwable failure) {
                 if (chosen.made()) {
                     chosen.key().destroy();
@@ -149,7 +149,7 @@ public final class Pkcs11Keys implements KeyProvider {
                 throw failure;
             }
         } catch (CkException e) {
-            throw Ckr.failure("the key can't be made in " + token, e);
+            throw ReturnValues.failure("the key can't be made in " + token, e);
         } finally {
             if (!kept) {
                 token.close();
@@ -160,14 +160,14 @@ public final class Pkcs11Keys implements KeyProvider {
     private static StoreKey wrap(TokenKey kek, StoreContext store, Map<String, String> parameters) {
         byte[] salt = Sodium.random(Envelope.SALT_SIZE);
         try (var key = SecretBuffer.random(WrappedKey.KEY_SIZE)) {
-            TokenRecord.addWrapped(parameters, salt, Envelope.wrap(kek, store, salt, key));
+            TokenKeyDescriptor.addWrapped(parameters, salt, Envelope.wrap(kek, store, salt, key));
             return StoreKey.aes256Gcm(key);
         }
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
-        var known = new TokenRecord(record);
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
+        var known = new TokenKeyDescriptor(record);
         return open(known, key -> {
             if (known.mode() == KeyMode.DIRECT) {
                 return new DirectKey(key);
@@ -183,30 +183,30 @@ public final class Pkcs11Keys implements KeyProvider {
      * too. The PIN does in neither.
      */
     @Override
-    public StoreKey openEmergency(StoreContext store, KeyRecord record) {
-        var known = new TokenRecord(record);
+    public StoreKey openOnHeap(StoreContext store, KeyDescriptor record) {
+        var known = new TokenKeyDescriptor(record);
         return open(known, key -> {
             if (known.mode() == KeyMode.DIRECT) {
-                var handle = SunRoute.key(key.token(), key.label());
-                return new SunStoreKey(StoreKey.jca(handle, SunRoute.provider(key.token())), key.token());
+                var handle = SunPkcs11Bridge.key(key.token(), key.label());
+                return new SunStoreKey(StoreKey.jca(handle, SunPkcs11Bridge.provider(key.token())), key.token());
             }
             return Envelope.unwrapOnHeap(key, store, known.salt(), known.wrapped());
         });
     }
 
-    private StoreKey open(TokenRecord known, Function<TokenKey, StoreKey> opening) {
+    private StoreKey open(TokenKeyDescriptor known, Function<TokenKey, StoreKey> opening) {
         String label = known.label();
         uri.get("object").ifPresent(wanted -> {
             boolean rotated = known.isMade() && label.startsWith(wanted + "-");
             if (!wanted.equals(label) && !rotated) {
-                throw Ckr.keyInvalid(
+                throw ReturnValues.keyInvalid(
                         "the key of this store is '" + label + "' in the token '" + known.token() + "', not '" + wanted
                                 + "'; correct the URI",
                         null);
             }
         });
         if (mode != null && mode != known.mode()) {
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     "this store has the mode " + known.mode() + ", which never changes; leave the mode out", null);
         }
         var token = Token.connect(uri, pin);
@@ -218,7 +218,7 @@ public final class Pkcs11Keys implements KeyProvider {
             kept = known.mode() == KeyMode.DIRECT;
             return opened;
         } catch (CkException e) {
-            throw Ckr.failure("the key '" + label + "' can't be used", e);
+            throw ReturnValues.failure("the key '" + label + "' can't be used", e);
         } finally {
             if (!kept) {
                 token.close();
@@ -228,11 +228,11 @@ public final class Pkcs11Keys implements KeyProvider {
 
     /** Whether the token of the URI is the recorded one, and has a key of that label and id. */
     @Override
-    public boolean has(StoreContext store, KeyRecord record) {
+    public boolean has(StoreContext store, KeyDescriptor record) {
         if (!opens(record.provider())) {
             return false;
         }
-        var known = new TokenRecord(record);
+        var known = new TokenKeyDescriptor(record);
         try (var token = Token.connect(uri, pin)) {
             return known.isIn(token.info()) && new TokenKey(token, known.label(), known.id()).exists();
         } catch (CkException | MemGuardException e) {
@@ -247,9 +247,9 @@ public final class Pkcs11Keys implements KeyProvider {
      * whose id was the caller's choice ({@code id=}): another store may share them.
      */
     @Override
-    public void erase(StoreContext store, KeyRecord record) {
-        var known = new TokenRecord(record);
-        if (!known.isMade() || !KeyChoice.isOwn(known.id())) {
+    public void erase(StoreContext store, KeyDescriptor record) {
+        var known = new TokenKeyDescriptor(record);
+        if (!known.isMade() || !KeySelector.isOwn(known.id())) {
             if (known.isMade()) {
                 System.getLogger(Pkcs11Keys.class.getName())
                         .log(
@@ -262,7 +262,7 @@ public final class Pkcs11Keys implements KeyProvider {
         }
         boolean needed = store.inUse().stream()
                 .filter(other -> opens(other.provider()))
-                .anyMatch(other -> known.isSameKey(new TokenRecord(other)));
+                .anyMatch(other -> known.isSameKey(new TokenKeyDescriptor(other)));
         if (needed) {
             return;
         }
@@ -278,18 +278,18 @@ public final class Pkcs11Keys implements KeyProvider {
             }
             new TokenKey(token, known.label(), known.id()).destroy();
         } catch (CkException e) {
-            throw cleanupFailed(Ckr.failure("the key could not be deleted from the token", e));
+            throw cleanupFailed(ReturnValues.failure("the key could not be deleted from the token", e));
         } catch (MemGuardException e) {
             throw cleanupFailed(e);
         }
     }
 
     @Override
-    public boolean isGone(StoreContext store, KeyRecord record) {
+    public boolean isGone(StoreContext store, KeyDescriptor record) {
         if (!opens(record.provider())) {
             return false;
         }
-        var known = new TokenRecord(record);
+        var known = new TokenKeyDescriptor(record);
         try (var token = Token.connect(uri, pin)) {
             return known.isIn(token.info()) && !new TokenKey(token, known.label(), known.id()).exists();
         } catch (CkException | MemGuardException e) {
@@ -300,30 +300,31 @@ public final class Pkcs11Keys implements KeyProvider {
     @Override
     public String place(StoreContext store) {
         try (var token = Token.connect(uri, pin)) {
-            return TokenRecord.place(token.info());
+            return TokenKeyDescriptor.place(token.info());
         } catch (CkException e) {
-            throw Ckr.failure("the token can't be reached", e);
+            throw ReturnValues.failure("the token can't be reached", e);
         }
     }
 
     /** By the nonce, which no other key has. */
     @Override
-    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+    public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
         if (store.nonce().isEmpty() || !store.owner()) {
             return;
         }
         var ids = recorded.stream()
                 .filter(record -> record.provider().equals(TYPE))
-                .map(record -> new TokenRecord(record).id())
+                .map(record -> new TokenKeyDescriptor(record).id())
                 .collect(Collectors.toSet());
         try (var token = Token.connect(uri, pin)) {
-            if (!store.place().isEmpty() && !store.place().equals(TokenRecord.place(token.info()))) {
+            if (!store.place().isEmpty() && !store.place().equals(TokenKeyDescriptor.place(token.info()))) {
                 throw new MemGuardException(
                         ErrorCode.CLEANUP_FAILED, "it may have been made in another token than " + token);
             }
-            KeyChoice.destroyUnrecorded(token, store.nonce(), ids);
+            KeySelector.destroyUnrecorded(token, store.nonce(), ids);
         } catch (CkException e) {
-            throw cleanupFailed(Ckr.failure("what a killed key change has left can't be removed from the token", e));
+            throw cleanupFailed(
+                    ReturnValues.failure("what a killed key change has left can't be removed from the token", e));
         }
     }
 
@@ -340,7 +341,7 @@ public final class Pkcs11Keys implements KeyProvider {
      */
     public KeyStore keyStore() {
         // Stays connected: the login ends with the last session of the process.
-        return SunRoute.keyStore(Token.connect(uri, pin));
+        return SunPkcs11Bridge.keyStore(Token.connect(uri, pin));
     }
 
     /** Wipes the PIN where its source has kept it; sessions belong to the open keys. */

@@ -64,7 +64,7 @@ final class Pkcs11Module {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS, "the PKCS #11 module can't be loaded: " + e.getMessage(), e);
         } catch (CkException e) {
-            throw Ckr.failure("the PKCS #11 module " + path + " does not start", e);
+            throw ReturnValues.failure("the PKCS #11 module " + path + " does not start", e);
         } finally {
             LOADING.unlock();
         }
@@ -164,7 +164,7 @@ final class Pkcs11Module {
      * @return whether it was done
      */
     boolean restart() {
-        if (shared || SunRoute.isLoaded()) {
+        if (shared || SunPkcs11Bridge.isLoaded()) {
             return false;
         }
         callers.writeLock().lock();

@@ -5,8 +5,8 @@ import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeptSource;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.SecretSource;
-import io.memguard.keys.TrustedRecords;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * (the store) and CKA_LABEL (the id's first half); CKA_VALUE begins with the whole id. Thread-safe. How many a token has room
  * for, and how often its memory may be written, its manual says. The token of the key serves, or any other but a TPM.
  */
-public final class Pkcs11Records implements TrustedRecords {
+public final class Pkcs11Records implements RollbackRecords {
     private static final int LABEL_BYTES = 16;
     private static final int MOST = 1_000_000;
     private static final int MOST_OF_ONE = 4;
@@ -256,7 +256,7 @@ public final class Pkcs11Records implements TrustedRecords {
         try {
             return call.run();
         } catch (CkException e) {
-            throw Ckr.failure(what + " in the token", e);
+            throw ReturnValues.failure(what + " in the token", e);
         }
     }
 

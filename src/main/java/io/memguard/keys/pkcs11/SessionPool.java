@@ -107,7 +107,7 @@ final class SessionPool {
 
         /** After a call that failed so: a failure ends what was begun (PKCS #11 v3.0, section 5.2), but for these. */
         static After of(long rv) {
-            if (!Ckr.sessionIsKnown(rv)) {
+            if (!ReturnValues.sessionIsKnown(rv)) {
                 return GONE;
             }
             return rv == CKR_OPERATION_ACTIVE() || rv == CKR_BUFFER_TOO_SMALL() ? DOUBTFUL : FINE;

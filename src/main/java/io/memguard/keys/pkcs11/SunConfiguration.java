@@ -68,7 +68,8 @@ record SunConfiguration(Path library, Optional<Long> slot, Optional<Integer> slo
             long[] slots = module.use(() -> module.functions().slots(false)); // It counts empty ones, too.
             int index = slotListIndex.orElse(0);
             if (index < 0 || index >= slots.length) {
-                throw Ckr.keyInvalid(library + " has " + slots.length + " slots, and none of index " + index, null);
+                throw ReturnValues.keyInvalid(
+                        library + " has " + slots.length + " slots, and none of index " + index, null);
             }
             return slots[index];
         });

@@ -26,7 +26,7 @@ final class Token implements AutoCloseable {
     private static final long PAUSE_NANOS = 5_000_000;
 
     private final Pkcs11Uri uri;
-    private final Login login;
+    private final TokenLogin login;
     private final Pkcs11Module module;
     private final ReentrantLock mending = new ReentrantLock();
     private final AtomicInteger connections = new AtomicInteger();
@@ -34,7 +34,7 @@ final class Token implements AutoCloseable {
     private volatile TokenInfo info;
     private volatile boolean closed;
 
-    private Token(Pkcs11Uri uri, Login login, Pkcs11Module module, Slots.Found found) {
+    private Token(Pkcs11Uri uri, TokenLogin login, Pkcs11Module module, SlotFinder.Found found) {
         this.uri = uri;
         this.login = login;
         this.module = module;
@@ -46,12 +46,12 @@ final class Token implements AutoCloseable {
     /** Finds the token and logs in. */
     static Token connect(Pkcs11Uri uri, SecretSource pin) {
         var module = Pkcs11Module.load(ModulePath.of(uri));
-        var login = new Login(module, pin);
+        var login = new TokenLogin(module, pin);
         try {
             return patiently(module, () -> connect(uri, login, module));
         } catch (CkException e) {
             login.close();
-            throw Ckr.failure("the token can't be opened", e);
+            throw ReturnValues.failure("the token can't be opened", e);
         } catch (Throwable failure) {
             login.close();
             throw failure;
@@ -68,7 +68,7 @@ final class Token implements AutoCloseable {
             try {
                 return tried.get();
             } catch (CkException e) {
-                if (attempt == PATIENCE || !Ckr.mayBeBroken(e.rv())) {
+                if (attempt == PATIENCE || !ReturnValues.mayBeBroken(e.rv())) {
                     throw e;
                 }
                 LockSupport.parkNanos(PAUSE_NANOS << attempt);
@@ -87,9 +87,9 @@ final class Token implements AutoCloseable {
         }
     }
 
-    private static Token connect(Pkcs11Uri uri, Login login, Pkcs11Module module) {
+    private static Token connect(Pkcs11Uri uri, TokenLogin login, Pkcs11Module module) {
         module.initialize();
-        var token = new Token(uri, login, module, Slots.find(module, uri));
+        var token = new Token(uri, login, module, SlotFinder.find(module, uri));
         try {
             token.login();
             return token;
@@ -131,8 +131,8 @@ final class Token implements AutoCloseable {
             try {
                 return once(use);
             } catch (CkException e) {
-                boolean stale = Ckr.isStale(e.rv());
-                if (attempt == ATTEMPTS || !(stale || Ckr.mayBeBroken(e.rv()))) {
+                boolean stale = ReturnValues.isStale(e.rv());
+                if (attempt == ATTEMPTS || !(stale || ReturnValues.mayBeBroken(e.rv()))) {
                     throw e;
                 }
                 if (stale || attempt == 1) {
@@ -150,7 +150,7 @@ final class Token implements AutoCloseable {
         try {
             return once(use);
         } catch (CkException e) {
-            if (!Ckr.isStale(e.rv())) {
+            if (!ReturnValues.isStale(e.rv())) {
                 throw e;
             }
             reconnect(seen, e);
@@ -202,7 +202,7 @@ final class Token implements AutoCloseable {
             LOG.log(System.Logger.Level.INFO, "connected to the token again after {0}", why.getMessage());
         } catch (CkException e) {
             e.addSuppressed(why);
-            throw Ckr.failure("the token can't be reached again", e);
+            throw ReturnValues.failure("the token can't be reached again", e);
         } finally {
             mending.unlock();
         }
@@ -223,7 +223,7 @@ final class Token implements AutoCloseable {
             return true;
         } catch (CkException e) {
             e.addSuppressed(why);
-            throw Ckr.failure("the token can't be reached again", e);
+            throw ReturnValues.failure("the token can't be reached again", e);
         } finally {
             mending.unlock();
         }
@@ -231,7 +231,7 @@ final class Token implements AutoCloseable {
 
     private boolean find() {
         module.initialize();
-        var found = Slots.find(module, uri);
+        var found = SlotFinder.find(module, uri);
         info = found.info();
         SessionPool before = pool;
         pool = module.pool(found.slot());

@@ -63,15 +63,15 @@ public record TokenDescription(
      * @throws MemGuardException INVALID_ARGUMENTS where it is no module, KEY_INVALID where it fails
      */
     public static List<TokenDescription> of(Path module) {
-        return of(module, Slots::all);
+        return of(module, SlotFinder::all);
     }
 
     /** Those tokens of a module that a URI fits. Errors as by {@link #of(Path)}. */
     public static List<TokenDescription> of(Path module, Pkcs11Uri uri) {
-        return of(module, library -> Slots.all(library, uri));
+        return of(module, library -> SlotFinder.all(library, uri));
     }
 
-    private static List<TokenDescription> of(Path module, Function<Pkcs11Module, List<Slots.Found>> slots) {
+    private static List<TokenDescription> of(Path module, Function<Pkcs11Module, List<SlotFinder.Found>> slots) {
         var library = Pkcs11Module.load(module);
         try {
             library.initialize();
@@ -79,11 +79,11 @@ public record TokenDescription(
                     .map(found -> of(module, library, found))
                     .toList();
         } catch (CkException e) {
-            throw Ckr.failure("the tokens of " + module + " can't be listed", e);
+            throw ReturnValues.failure("the tokens of " + module + " can't be listed", e);
         }
     }
 
-    private static TokenDescription of(Path module, Pkcs11Module library, Slots.Found found) {
+    private static TokenDescription of(Path module, Pkcs11Module library, SlotFinder.Found found) {
         TokenInfo info = found.info();
         return new TokenDescription(
                 module,

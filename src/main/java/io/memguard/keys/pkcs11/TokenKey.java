@@ -86,13 +86,13 @@ final class TokenKey {
         long[] handles = handles(session);
         if (handles.length == 0) {
             token.requireLogin(session); // Who is logged out finds nothing.
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     token + " has no key '" + label + "' that this store can use; it was deleted, or the token was"
                             + " re-initialised: restore it from the token's backup (no new key is made over data)",
                     null);
         }
         if (handles.length > 1) {
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     token + " has two keys '" + label + "'; delete the wrong one, or say its id= in the URI", null);
         }
         found = new Found(generation, handles[0]);

@@ -2,7 +2,7 @@ package io.memguard.keys.software;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.KeyDescriptor;
 
 /**
  * What guessing a passphrase costs.
@@ -27,7 +27,7 @@ record Argon2Cost(long operations, long memoryBytes) {
         }
     }
 
-    static Argon2Cost of(KeyRecord record) {
+    static Argon2Cost of(KeyDescriptor record) {
         try {
             return new Argon2Cost(
                     Long.parseLong(record.parameters().getOrDefault(OPERATIONS, "")),

@@ -3,11 +3,11 @@ package io.memguard.keys.software;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.CreatedKey;
 import io.memguard.keys.KeptSource;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
@@ -94,7 +94,7 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         // A store that has a key keeps its container until no file is under that key any more.
         String suffix = store.existing() ? suffixOf(store) : "";
         Path file = containerOf(store, suffix);
@@ -130,8 +130,8 @@ public final class SoftwareKeys implements KeyProvider {
             if (!suffix.isEmpty()) {
                 parameters.put(SUFFIX, suffix);
             }
-            var record = new KeyRecord(TYPE, KeyMode.ENVELOPE, parameters);
-            return new NewKey(StoreKey.aes256Gcm(key), record);
+            var record = new KeyDescriptor(TYPE, KeyMode.ENVELOPE, parameters);
+            return new CreatedKey(StoreKey.aes256Gcm(key), record);
         } catch (FileAlreadyExistsException e) {
             throw exists(file);
         } catch (IOException e) {
@@ -144,7 +144,7 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         Path file = containerOf(store, suffix(record));
         Argon2Cost recorded = Argon2Limit.require(Argon2Cost.of(record), cost);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
@@ -161,7 +161,7 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     @Override
-    public StoreKey openEmergency(StoreContext store, KeyRecord record) {
+    public StoreKey openOnHeap(StoreContext store, KeyDescriptor record) {
         Path file = containerOf(store, suffix(record));
         Argon2Cost recorded = Argon2Limit.require(Argon2Cost.of(record), cost);
         byte[] salt = parameter(record, SALT, MasterKey.SALT_SIZE);
@@ -182,7 +182,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     /** By the container's digest, where it has one; without the passphrase. */
     @Override
-    public boolean has(StoreContext store, KeyRecord record) {
+    public boolean has(StoreContext store, KeyDescriptor record) {
         String digest = record.parameters().get(DIGEST);
         Path file = containerOf(store, suffix(record));
         return opens(record.provider()) && Files.exists(file) && (digest == null || digest.equals(digest(read(file))));
@@ -195,7 +195,7 @@ public final class SoftwareKeys implements KeyProvider {
      * was recorded, and never by a copy of the store.
      */
     @Override
-    public void erase(StoreContext store, KeyRecord record) {
+    public void erase(StoreContext store, KeyDescriptor record) {
         if (store.inUse().stream().anyMatch(other -> isSame(other, record))) {
             return;
         }
@@ -207,7 +207,7 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
-    private void eraseElsewhere(StoreContext store, KeyRecord record) {
+    private void eraseElsewhere(StoreContext store, KeyDescriptor record) {
         if (container == null) {
             throw left("the store's old keystore container is outside of its folder: say where (--keys software:FILE)");
         }
@@ -226,7 +226,7 @@ public final class SoftwareKeys implements KeyProvider {
         delete(file);
     }
 
-    private static boolean isSame(KeyRecord one, KeyRecord other) {
+    private static boolean isSame(KeyDescriptor one, KeyDescriptor other) {
         return one.provider().equals(other.provider())
                 && one.parameters().get(SALT) != null
                 && one.parameters().get(SALT).equals(other.parameters().get(SALT));
@@ -246,7 +246,7 @@ public final class SoftwareKeys implements KeyProvider {
     }
 
     @Override
-    public boolean isGone(StoreContext store, KeyRecord record) {
+    public boolean isGone(StoreContext store, KeyDescriptor record) {
         boolean inFolder = record.parameters().getOrDefault(PLACE, "").equals(IN_FOLDER);
         return opens(record.provider())
                 && inFolder
@@ -263,7 +263,7 @@ public final class SoftwareKeys implements KeyProvider {
 
     /** In the store's own folder all that nothing names; elsewhere only the one that carries the nonce. */
     @Override
-    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+    public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
         if (!store.nonce().isEmpty()
                 && !store.place().isEmpty()
                 && !store.place().equals(place(store))) {
@@ -341,7 +341,7 @@ public final class SoftwareKeys implements KeyProvider {
         return file.resolveSibling(file.getFileName() + suffix);
     }
 
-    private static String suffix(KeyRecord record) {
+    private static String suffix(KeyDescriptor record) {
         String suffix = record.parameters().getOrDefault(SUFFIX, "");
         if (!suffix.isEmpty() && !suffix.matches(SUFFIX_PATTERN)) {
             throw new MemGuardException(
@@ -390,7 +390,7 @@ public final class SoftwareKeys implements KeyProvider {
         }
     }
 
-    private static byte[] parameter(KeyRecord record, String name, int size) {
+    private static byte[] parameter(KeyDescriptor record, String name, int size) {
         try {
             byte[] value = HexFormat.of().parseHex(record.parameters().getOrDefault(name, ""));
             if (value.length == size) {

@@ -2,7 +2,7 @@ package io.memguard.store.keyring;
 
 import io.memguard.Borrower;
 import io.memguard.keys.StoreKey;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -71,7 +71,7 @@ public final class EntryCipher {
     public <R extends @Nullable Object, X extends Throwable> Opened<R> open(
             Purpose purpose, byte[] context, byte[] sealed, Borrower<R, X> use) throws X {
         try (var arena = Arena.ofConfined();
-                var plaintext = Scratch.empty()) {
+                var plaintext = PlaintextBuffer.empty()) {
             return open(purpose, context, arena.allocateFrom(ValueLayout.JAVA_BYTE, sealed), plaintext)
                     ? new Opened<>(true, plaintext.read(use))
                     : new Opened<>(false, null);
@@ -94,7 +94,7 @@ public final class EntryCipher {
     }
 
     /** Opens native ciphertext into protected memory, which the caller closes; false where it is not authentic. */
-    public boolean open(Purpose purpose, byte[] context, MemorySegment sealed, Scratch plaintext) {
+    public boolean open(Purpose purpose, byte[] context, MemorySegment sealed, PlaintextBuffer plaintext) {
         if (sealed.byteSize() < StoreKey.OVERHEAD) {
             return false;
         }

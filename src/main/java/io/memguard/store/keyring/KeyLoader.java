@@ -3,8 +3,8 @@ package io.memguard.store.keyring;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.SecretBuffer;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
@@ -64,12 +64,12 @@ public final class KeyLoader implements AutoCloseable {
     }
 
     /** Makes the key of a new store. */
-    public io.memguard.keys.NewKey create(StoreContext store) {
+    public io.memguard.keys.CreatedKey create(StoreContext store) {
         return call(provider, to -> to.create(store));
     }
 
     /** Destroys a key of a store that could not be made. */
-    public void erase(StoreContext store, KeyRecord record) {
+    public void erase(StoreContext store, KeyDescriptor record) {
         call(provider, to -> {
             to.erase(store, record);
             return true;
@@ -246,19 +246,18 @@ public final class KeyLoader implements AutoCloseable {
         }
     }
 
-    private StoreKey open(KeyProvider by, Metadata named, KeyRecord record) {
+    private StoreKey open(KeyProvider by, Metadata named, KeyDescriptor record) {
         return open(by, context(named.storeId()), record);
     }
 
-    private StoreKey open(KeyProvider by, StoreContext context, KeyRecord record) {
+    private StoreKey open(KeyProvider by, StoreContext context, KeyDescriptor record) {
         if (!by.opens(record.provider())) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
                     "this store opens with " + KeyNames.of(record) + ", not with the provider '" + by.type()
                             + "'; name that provider (--keys, MEMGUARD_KEYS, keys(...))");
         }
-        return call(
-                by, to -> NativeLibraries.isLoaded() ? to.open(context, record) : to.openEmergency(context, record));
+        return call(by, to -> NativeLibraries.isLoaded() ? to.open(context, record) : to.openOnHeap(context, record));
     }
 
     /** Closes the provider. */

@@ -1,6 +1,6 @@
 package io.memguard.store.keyring;
 
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.KeyDescriptor;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 
@@ -9,7 +9,7 @@ public final class KeyNames {
     private KeyNames() {}
 
     /** In words. */
-    public static String of(KeyRecord record) {
+    public static String of(KeyDescriptor record) {
         String token = record.parameters().get("token");
         if (token == null) {
             return "the key of the provider '" + record.provider() + "'";
@@ -17,7 +17,7 @@ public final class KeyNames {
         return "the key '" + label(record) + "' in the token '" + token + "' (provider '" + record.provider() + "')";
     }
 
-    private static String label(KeyRecord record) {
+    private static String label(KeyDescriptor record) {
         try {
             byte[] label = HexFormat.of().parseHex(record.parameters().getOrDefault("object", ""));
             return new String(label, StandardCharsets.UTF_8).replaceAll("\\p{Cntrl}", "?");

@@ -2,9 +2,9 @@ package io.memguard.store.keyring;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.StoreContext;
 import io.memguard.memory.Sodium;
 import io.memguard.store.keyring.Keyring.OpenKey;
@@ -132,7 +132,7 @@ public final class KeyTransition {
         String where = loader.call(to, maker -> maker.place(context));
         var intention = new Metadata.Unfinished(to.type(), nonce, storage().identity(), where);
         Metadata journal = publish(now, before -> before.withUnfinished(intention));
-        NewKey made = loader.call(to, maker -> maker.create(context));
+        CreatedKey made = loader.call(to, maker -> maker.create(context));
         try {
             requireAnother(made.record(), journal);
             byte[] check = KeyCheck.of(new EntryCipher(made.key(), journal.storeId()));
@@ -157,7 +157,7 @@ public final class KeyTransition {
         }
     }
 
-    private static void requireAnother(KeyRecord made, Metadata journal) {
+    private static void requireAnother(KeyDescriptor made, Metadata journal) {
         if (journal.inUse().contains(made)) {
             throw new MemGuardException(
                     ErrorCode.INVALID_ARGUMENTS,
@@ -167,7 +167,7 @@ public final class KeyTransition {
     }
 
     /** The disk or the token may have failed when the metadata was in place: the key that it names has to stay. */
-    private boolean isNamed(KeyRecord key, Throwable failure) {
+    private boolean isNamed(KeyDescriptor key, Throwable failure) {
         try {
             return metadata.read().filter(now -> now.records().contains(key)).isPresent();
         } catch (IOException | MemGuardException e) {
@@ -178,7 +178,11 @@ public final class KeyTransition {
 
     /** Also where the store was removed in the meantime, and its journal with it. */
     private void eraseUnfinished(
-            KeyProvider to, StoreContext context, KeyRecord made, Metadata.Unfinished intention, Throwable failure) {
+            KeyProvider to,
+            StoreContext context,
+            KeyDescriptor made,
+            Metadata.Unfinished intention,
+            Throwable failure) {
         try {
             loader.call(to, maker -> {
                 maker.erase(context, made);

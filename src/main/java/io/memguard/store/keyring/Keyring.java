@@ -4,7 +4,7 @@ import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
-import io.memguard.memory.Scratch;
+import io.memguard.memory.PlaintextBuffer;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
@@ -83,7 +83,7 @@ public record Keyring(
     }
 
     /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
-    public boolean open(EntryCipher.Purpose purpose, byte[] context, MemorySegment sealed, Scratch plaintext) {
+    public boolean open(EntryCipher.Purpose purpose, byte[] context, MemorySegment sealed, PlaintextBuffer plaintext) {
         if (next != null && cipher(next).open(purpose, context, sealed, plaintext)) {
             return true;
         }

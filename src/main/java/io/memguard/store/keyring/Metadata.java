@@ -2,7 +2,7 @@ package io.memguard.store.keyring;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.KeyDescriptor;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -70,7 +70,7 @@ public record Metadata(
     }
 
     /** The provider's record of the current key. */
-    public KeyRecord keyRecord() {
+    public KeyDescriptor keyRecord() {
         return key.record();
     }
 
@@ -157,14 +157,14 @@ public record Metadata(
     }
 
     /** The keys that files are under, or may be. */
-    List<KeyRecord> inUse() {
+    List<KeyDescriptor> inUse() {
         return Stream.concat(Stream.of(key), next.stream().map(Next::key))
                 .map(OwnedKey::record)
                 .toList();
     }
 
     /** Of all keys that it names. */
-    public List<KeyRecord> records() {
+    public List<KeyDescriptor> records() {
         var all = new ArrayList<>(inUse());
         old.forEach(each -> all.add(each.record()));
         return all;

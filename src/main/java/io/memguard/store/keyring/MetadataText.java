@@ -4,8 +4,8 @@ import static io.memguard.store.keyring.Metadata.damaged;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
-import io.memguard.keys.KeyRecord;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,7 +79,7 @@ final class MetadataText {
     }
 
     private static void add(List<String> lines, String prefix, OwnedKey key) {
-        KeyRecord record = key.record();
+        KeyDescriptor record = key.record();
         lines.add(prefix + "provider: " + record.provider());
         lines.add(prefix + "mode: " + record.mode().name().toLowerCase(Locale.ROOT));
         record.parameters().forEach((name, value) -> lines.add(prefix + "key." + name + ": " + value));
@@ -167,7 +167,7 @@ final class MetadataText {
                 parameters.put(key.substring(parameter.length()), value);
             }
         });
-        var record = new KeyRecord(
+        var record = new KeyDescriptor(
                 field(fields, prefix + "provider"),
                 KeyMode.valueOf(field(fields, prefix + "mode").toUpperCase(Locale.ROOT)),
                 parameters);

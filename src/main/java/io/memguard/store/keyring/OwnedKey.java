@@ -1,6 +1,6 @@
 package io.memguard.store.keyring;
 
-import io.memguard.keys.KeyRecord;
+import io.memguard.keys.KeyDescriptor;
 
 /**
  * A key that the metadata names.
@@ -9,4 +9,4 @@ import io.memguard.keys.KeyRecord;
  * @param folder the folder that it was made for, by {@link KeyringStorage#identity}; empty in stores of earlier versions. A
  *     copy of a store is another folder: it must not destroy what the original still needs
  */
-public record OwnedKey(KeyRecord record, String folder) {}
+public record OwnedKey(KeyDescriptor record, String folder) {}

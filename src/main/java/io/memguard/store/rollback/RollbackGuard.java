@@ -2,7 +2,7 @@ package io.memguard.store.rollback;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.store.keyring.Fingerprint;
 import io.memguard.store.keyring.MetadataGuard;
 import java.io.IOException;
@@ -17,15 +17,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RollbackGuard implements MetadataGuard.Witness {
     /** The id of the metadata's record; no name has this hash. */
-    private static final byte[] METADATA = new byte[TrustedRecords.ID_SIZE];
+    private static final byte[] METADATA = new byte[RollbackRecords.ID_SIZE];
 
     /** Of a store without records: allows everything. */
     public static final RollbackGuard OFF = new RollbackGuard(null, "");
 
-    private final @Nullable TrustedRecords records;
+    private final @Nullable RollbackRecords records;
     private final String storeId;
 
-    RollbackGuard(@Nullable TrustedRecords records, String storeId) {
+    RollbackGuard(@Nullable RollbackRecords records, String storeId) {
         this.records = records;
         this.storeId = storeId;
     }

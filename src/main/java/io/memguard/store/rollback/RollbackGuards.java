@@ -2,7 +2,7 @@ package io.memguard.store.rollback;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.keys.TrustedRecords;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.store.keyring.Fingerprint;
 import io.memguard.store.keyring.Metadata;
 import io.memguard.store.keyring.MetadataGuard;
@@ -16,11 +16,11 @@ public final class RollbackGuards implements MetadataGuard, AutoCloseable {
     private static final int ATTEMPTS = 20;
     private static final long PAUSE = 10_000_000; // ns
 
-    private final @Nullable TrustedRecords records;
+    private final @Nullable RollbackRecords records;
     private volatile boolean accepting;
     private volatile boolean open;
 
-    public RollbackGuards(@Nullable TrustedRecords records) {
+    public RollbackGuards(@Nullable RollbackRecords records) {
         this.records = records;
     }
 

@@ -19,8 +19,8 @@ public final class DerivedTokenKeys {
     /** By name: the wrapping key and the store key. */
     @SuppressWarnings("exports")
     public static Map<String, byte[]> of(Path directory, SoftHsm.Token token) {
-        var record =
-                new TokenRecord(StoreOpener.describe(directory).orElseThrow().keys());
+        var record = new TokenKeyDescriptor(
+                StoreOpener.describe(directory).orElseThrow().keys());
         var store = new StoreContext(MemGuard.describe(directory).orElseThrow().storeId(), directory);
         var uri = Pkcs11Uri.parse(token.uri(record.label()));
         try (var connection = Token.connect(uri, SecretSources.file(token.pinFile()));

@@ -68,7 +68,7 @@ class InteropTest {
         try (var connection = connect()) {
             TokenKey.generate(connection, KeyMode.DIRECT, "key", "0a0b");
             var ffm = new DirectKey(new TokenKey(connection, "key", "0a0b"));
-            var sun = StoreKey.jca(SunRoute.key(connection, "key"), SunRoute.provider(connection));
+            var sun = StoreKey.jca(SunPkcs11Bridge.key(connection, "key"), SunPkcs11Bridge.provider(connection));
             assertOpens(ffm, ffm);
             assertOpens(ffm, sun);
             assertOpens(sun, ffm);

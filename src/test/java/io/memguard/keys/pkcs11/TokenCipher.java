@@ -61,8 +61,8 @@ public class TokenCipher {
         connection = Token.connect(Pkcs11Uri.parse(token.uri("key")), SecretSources.file(token.pinFile()));
         TokenKey.generate(connection, KeyMode.DIRECT, "key", "01");
         ffm = new DirectKey(new TokenKey(connection, "key", "01"));
-        key = SunRoute.key(connection, "key");
-        sun = SunRoute.provider(connection);
+        key = SunPkcs11Bridge.key(connection, "key");
+        sun = SunPkcs11Bridge.provider(connection);
     }
 
     /** Ends its sessions. */

@@ -60,7 +60,7 @@ final class TokenService {
                 yield "ok";
             }
             case "accept" -> {
-                builder(words).acceptPresentState((done, all) -> {});
+                builder(words).trustCurrentState((done, all) -> {});
                 yield "ok";
             }
             case "delete" -> {

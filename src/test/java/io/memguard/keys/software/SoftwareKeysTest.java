@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.*;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
+import io.memguard.keys.CreatedKey;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
-import io.memguard.keys.KeyRecord;
-import io.memguard.keys.NewKey;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
@@ -69,7 +69,7 @@ class SoftwareKeysTest {
 
     @Test
     void whatWasMadeOpensWithItsPassphrase() throws IOException {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(container())));
         try (var one = made.key();
                 var other = keys("one").open(store, made.record())) {
@@ -79,7 +79,7 @@ class SoftwareKeysTest {
 
     @Test
     void theCostIsTheStoresAndNotTheCallers() {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         keys("one").cost(2, CHEAP * 2).open(store, made.record()).close();
         assertEquals(Long.toString(CHEAP), made.record().parameters().get("argon2id-memory"));
@@ -88,16 +88,16 @@ class SoftwareKeysTest {
     /** Nobody has authenticated what metadata asks for: it is refused before memory and minutes are spent on it. */
     @Test
     void aCostOfGigabytesIsPaidOnlyForACallerThatAsksForIt() {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         for (long[] cost : new long[][] {{64, 4L << 30}, {1, (1L << 30) + 1}, {5, 1L << 30}, {64, 65L << 20}}) {
             var changed = new HashMap<>(made.record().parameters());
             changed.put("argon2id-operations", Long.toString(cost[0]));
             changed.put("argon2id-memory", Long.toString(cost[1]));
-            var record = new KeyRecord("software", made.record().mode(), changed);
+            var record = new KeyDescriptor("software", made.record().mode(), changed);
             long begin = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
             assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, record));
-            assertCode(ErrorCode.KEY_INVALID, () -> keys("one").openEmergency(store, record));
+            assertCode(ErrorCode.KEY_INVALID, () -> keys("one").openOnHeap(store, record));
             long paid = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - begin;
             assertTrue(paid < 500_000_000L, "it was refused before it was paid");
             var recorded = new Argon2Cost(cost[0], cost[1]);
@@ -118,8 +118,8 @@ class SoftwareKeysTest {
         }
     }
 
-    private static KeyRecord record(long[] cost) {
-        return new KeyRecord(
+    private static KeyDescriptor record(long[] cost) {
+        return new KeyDescriptor(
                 "software",
                 KeyMode.ENVELOPE,
                 Map.of("argon2id-operations", Long.toString(cost[0]), "argon2id-memory", Long.toString(cost[1])));
@@ -127,7 +127,7 @@ class SoftwareKeysTest {
 
     @Test
     void aContainerIsReadUpTo1MiB() throws IOException {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         byte[] own = Files.readAllBytes(container());
         for (int size : new int[] {(1 << 20) - 1, 1 << 20, (1 << 20) + 1}) {
@@ -145,7 +145,7 @@ class SoftwareKeysTest {
 
     @Test
     void everyWrongRecordIsKeyInvalid() {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         for (String name : made.record().parameters().keySet()) {
             if (name.equals("container-sha256") || name.equals("container-place")) {
@@ -157,17 +157,17 @@ class SoftwareKeysTest {
                 if (name.equals("argon2id-operations") && value.equals("1")) {
                     continue;
                 }
-                var record = new KeyRecord("software", made.record().mode(), changed);
+                var record = new KeyDescriptor("software", made.record().mode(), changed);
                 assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, record));
             }
         }
-        var empty = new KeyRecord("software", made.record().mode(), Map.of());
+        var empty = new KeyDescriptor("software", made.record().mode(), Map.of());
         assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(store, empty));
     }
 
     @Test
     void anotherStoresContainerIsKeyInvalid() {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         var other = new StoreContext("ffffffffffffffffffffffffffffffff", directory);
         assertCode(ErrorCode.KEY_INVALID, () -> keys("one").open(other, made.record()));
@@ -175,7 +175,7 @@ class SoftwareKeysTest {
 
     @Test
     void everyFlippedByteOfTheContainerIsKeyInvalid() throws IOException {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         byte[] kept = Files.readAllBytes(container());
         for (int i = 0; i < kept.length; i += 7) {
@@ -201,7 +201,7 @@ class SoftwareKeysTest {
     void aContainerLeftInTheStoresFolderIsPutAsideAndNeverErased() throws IOException {
         keys("one").create(store).key().close();
         byte[] kept = Files.readAllBytes(container());
-        NewKey made = keys("two").create(store);
+        CreatedKey made = keys("two").create(store);
         made.key().close();
         keys("two").open(store, made.record()).close();
         Path aside = container().resolveSibling("keystore.bcfks.old");
@@ -226,7 +226,7 @@ class SoftwareKeysTest {
 
     @Test
     void erasedKeysAreGoneAndErasingAgainIsFine() throws IOException {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         keys("one").erase(store, made.record());
         keys("one").erase(store, made.record());
@@ -238,7 +238,7 @@ class SoftwareKeysTest {
 
     @Test
     void noLockedMemoryIsLeftBehindAlsoByErrors() {
-        NewKey made = keys("one").create(store);
+        CreatedKey made = keys("one").create(store);
         made.key().close();
         long before = GuardedMemory.lockedBytes();
         keys("one").open(store, made.record()).close();

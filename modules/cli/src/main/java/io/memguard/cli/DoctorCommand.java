@@ -20,7 +20,7 @@ import picocli.CommandLine.ParentCommand;
         name = "doctor",
         description = {
             "Look at what protects secrets on this machine, in this process, and in the store where one is given: each thing",
-            "as ok, advice or problem, with what mends it. Exit with 1 where there is a problem. Changes no value."
+            "as ok, advice or problem, and how to fix it. Exit with 1 where there is a problem. Changes no value."
         })
 final class DoctorCommand implements Callable<Integer> {
     @ParentCommand
@@ -52,16 +52,16 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static String text(Finding finding) {
-        String line = String.format("%-7s  %s: %s\n", word(finding.level()), finding.subject(), finding.what());
+        String line = String.format("%-7s  %s: %s\n", word(finding.level()), finding.subject(), finding.observation());
         return Json.escapeControls(line.strip()) + "\n"
-                + (finding.mend().isEmpty() ? "" : "         mend: " + Json.escapeControls(finding.mend()) + "\n");
+                + (finding.remedy().isEmpty() ? "" : "         fix: " + Json.escapeControls(finding.remedy()) + "\n");
     }
 
     private static String json(Finding finding) {
         return "{\"level\": " + Json.quote(word(finding.level()))
                 + ", \"subject\": " + Json.quote(finding.subject())
-                + ", \"what\": " + Json.quote(finding.what())
-                + ", \"mend\": " + Json.quote(finding.mend()) + "}";
+                + ", \"observation\": " + Json.quote(finding.observation())
+                + ", \"remedy\": " + Json.quote(finding.remedy()) + "}";
     }
 
     private static String summary(List<Finding> findings) {

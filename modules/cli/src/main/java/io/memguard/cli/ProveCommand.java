@@ -6,8 +6,8 @@ import io.memguard.prove.Place;
 import io.memguard.prove.Prove;
 import io.memguard.prove.Report;
 import io.memguard.prove.Settings;
-import io.memguard.prove.State;
 import io.memguard.prove.TextReport;
+import io.memguard.prove.Verdict;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -95,7 +95,7 @@ final class ProveCommand implements Callable<Integer> {
         }
         String text = json ? ProveJson.of(report) : TextReport.of(report);
         Output.print(text.getBytes(StandardCharsets.UTF_8));
-        return report.count(State.LEAKED) > 0 ? 1 : 0;
+        return report.count(Verdict.LEAKED) > 0 ? 1 : 0;
     }
 
     /** A line that is written over, on a terminal only. */

@@ -1,8 +1,8 @@
 package io.memguard.cli;
 
-import io.memguard.prove.Cell;
-import io.memguard.prove.Hit;
+import io.memguard.prove.Match;
 import io.memguard.prove.Report;
+import io.memguard.prove.Result;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -17,10 +17,10 @@ final class ProveJson {
                 .map(entry -> Json.quote(entry.getKey()) + ": " + Json.quote(entry.getValue()))
                 .collect(Collectors.joining(", ", "{", "}"));
         String peers = report.peers().entrySet().stream()
-                .map(entry -> "  " + Json.quote(entry.getKey()) + ": " + list(entry.getValue(), ProveJson::cell))
+                .map(entry -> "  " + Json.quote(entry.getKey()) + ": " + list(entry.getValue(), ProveJson::result))
                 .collect(Collectors.joining(",\n", "{\n", "\n}"));
         return "{\"subject\": " + subject + ",\n\"seconds\": " + Math.round(report.seconds()) + ",\n\"cells\": "
-                + list(report.cells(), ProveJson::cell) + ",\n\"exceptions\": "
+                + list(report.results(), ProveJson::result) + ",\n\"exceptions\": "
                 + list(report.exceptions(), ProveJson::exception) + ",\n\"peers\": " + peers + "}\n";
     }
 
@@ -28,16 +28,16 @@ final class ProveJson {
         return all.stream().map(each).collect(Collectors.joining(",\n  ", "[\n  ", "\n]"));
     }
 
-    private static String cell(Cell cell) {
-        return "{\"place\": " + word(cell.place()) + ", \"phase\": " + word(cell.phase()) + ", \"state\": "
-                + word(cell.state()) + ", \"bytes\": " + cell.bytes() + ", \"note\": " + Json.quote(cell.note())
+    private static String result(Result result) {
+        return "{\"place\": " + word(result.place()) + ", \"phase\": " + word(result.phase()) + ", \"state\": "
+                + word(result.verdict()) + ", \"bytes\": " + result.bytes() + ", \"note\": " + Json.quote(result.note())
                 + ", \"hits\": "
-                + cell.hits().stream().map(ProveJson::hit).collect(Collectors.joining(", ", "[", "]")) + "}";
+                + result.matches().stream().map(ProveJson::match).collect(Collectors.joining(", ", "[", "]")) + "}";
     }
 
-    private static String hit(Hit hit) {
-        return "{\"canary\": " + Json.quote(hit.canary()) + ", \"encoding\": " + Json.quote(hit.encoding())
-                + ", \"pieces\": " + hit.windows() + ", \"first\": " + Json.quote(hit.where()) + "}";
+    private static String match(Match match) {
+        return "{\"canary\": " + Json.quote(match.canary()) + ", \"encoding\": " + Json.quote(match.encoding())
+                + ", \"pieces\": " + match.windows() + ", \"first\": " + Json.quote(match.where()) + "}";
     }
 
     private static String exception(Report.KnownException known) {

@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
             "Detect that older files, or an older store, were put back: by records of the files in a token, which --records",
             "names in every call from then on. 'memguard init --records ...' makes a store that keeps them."
         },
-        synopsisSubcommandLabel = "(accept|end)")
+        synopsisSubcommandLabel = "(accept|disable)")
 final class RecordsCommand implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -25,7 +25,7 @@ final class RecordsCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "missing subcommand: accept, end");
+        throw new ParameterException(spec.commandLine(), "missing subcommand: accept, disable");
     }
 
     @Command(
@@ -36,20 +36,26 @@ final class RecordsCommand implements Runnable {
             })
     int accept() {
         requireRecords();
-        long different = main.store().builder(main.store().provider(false)).acceptPresentState(new ProgressBar());
+        long different = main.store().builder(main.store().provider(false)).trustCurrentState(new ProgressBar());
         if (different > 0) {
             System.err.println("memguard: " + different + " secrets were recorded otherwise before");
         }
         return 0;
     }
 
-    @Command(name = "end", description = "Detect it no longer, and remove the records.")
-    int end() {
+    @Command(name = "disable", description = "Stop detecting rollbacks, and remove the records.")
+    int disable() {
         requireRecords();
         try (var guard = main.store().open(OpenMode.EXISTING)) {
-            guard.endRollbackDetection();
+            guard.disableRollbackDetection();
         }
         return 0;
+    }
+
+    /** What {@code disable} was called at first. */
+    @Command(name = "end", hidden = true)
+    int end() {
+        return disable();
     }
 
     private void requireRecords() {

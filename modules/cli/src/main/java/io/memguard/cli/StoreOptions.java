@@ -8,8 +8,8 @@ import io.memguard.MemoryPolicy;
 import io.memguard.OpenMode;
 import io.memguard.StoreDescription;
 import io.memguard.keys.KeyProvider;
+import io.memguard.keys.RollbackRecords;
 import io.memguard.keys.SecretSource;
-import io.memguard.keys.TrustedRecords;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.keys.pkcs11.Pkcs11Records;
 import io.memguard.keys.pkcs11.Pkcs11Uri;
@@ -134,7 +134,7 @@ final class StoreOptions {
     }
 
     /** Where the records of the store's files are. */
-    Optional<TrustedRecords> records() {
+    Optional<RollbackRecords> records() {
         String variable = System.getenv("MEMGUARD_RECORDS");
         String uri = records != null ? records : variable == null ? "" : variable;
         return uri.isEmpty()

@@ -85,7 +85,7 @@ class DoctorCliTest {
         var more = store.run("doctor", "--verify");
         assertLine("problem  store files: ", "without a name: 1 of 5", more.text());
         assertLine("advice   store files: ", "1 of 5", more.text());
-        assertLine("         mend: chmod 600", "", more.text());
+        assertLine("         fix: chmod 600", "", more.text());
     }
 
     @Test
@@ -107,7 +107,7 @@ class DoctorCliTest {
                                         + "print(sorted({k for x in f for k in x}), {x['level'] for x in f} <="
                                         + " {'ok','advice'}, [x['level'] for x in f if x['subject']=='key'])"),
                         result.out());
-        assertEquals("['level', 'mend', 'subject', 'what'] True ['ok']\n", python.text(), python.error());
+        assertEquals("['level', 'observation', 'remedy', 'subject'] True ['ok']\n", python.text(), python.error());
     }
 
     @Test
@@ -116,7 +116,7 @@ class DoctorCliTest {
         var open = store.run("doctor");
         assertEquals(1, open.status());
         assertLine("problem  store permissions: ", "is open to others [SECURITY_ERROR]", open.text());
-        assertLine("         mend: chmod 700 ", folder().toString(), open.text());
+        assertLine("         fix: chmod 700 ", folder().toString(), open.text());
         Files.setPosixFilePermissions(folder(), PosixFilePermissions.fromString("rwx------"));
 
         Path wrong = Files.writeString(temporary.resolve("wrong"), "wrong");
@@ -140,7 +140,7 @@ class DoctorCliTest {
         assertError(19, "MEMGUARD_DIR", new Cli(Map.of()).run(NOTHING, "doctor", "--verify"));
         var absent = store.run("doctor", "--dir", temporary.resolve("absent").toString());
         assertEquals(0, absent.status(), absent.text());
-        assertLine("         mend: memguard init --dir ", "absent", absent.text());
+        assertLine("         fix: memguard init --dir ", "absent", absent.text());
         var command = new ArrayList<>(List.of("setsid", "-w"));
         command.addAll(Cli.command());
         command.addAll(List.of("doctor", "--dir", temporary.resolve("store").toString()));
@@ -171,7 +171,7 @@ class DoctorCliTest {
         assertEquals(1, none.status(), none.text() + none.error());
         assertLine("problem  protected memory: ", "RLIMIT_MEMLOCK", none.text());
         assertLine("problem  locked memory limit: ", "0 KiB: no value can be used", none.text());
-        assertLine("         mend: ulimit -l 8192", "LimitMEMLOCK=8M", none.text());
+        assertLine("         fix: ulimit -l 8192", "LimitMEMLOCK=8M", none.text());
         var little = new Cli(Map.of()).runCommand(limited("65536", Cli.command()), NOTHING);
         assertEquals(0, little.status(), little.text());
         assertLine(

@@ -78,7 +78,7 @@ class RecordsCliTest {
         done(accepted);
         assertTrue(accepted.error().contains("1 secrets were recorded otherwise before"), accepted.error());
         assertEquals("old", guarded().run(NOTHING, "retrieve", "a").text());
-        done(guarded().run(NOTHING, "records", "end"));
+        done(guarded().run(NOTHING, "records", "disable"));
         assertEquals("old", new Cli(environment).run(NOTHING, "retrieve", "a").text());
     }
 
@@ -100,7 +100,7 @@ class RecordsCliTest {
     @Test
     void theCommandSaysWhatItNeeds() throws Exception {
         done(new Cli(environment).run(NOTHING, "init"));
-        for (String what : new String[] {"accept", "end"}) {
+        for (String what : new String[] {"accept", "disable", "end"}) {
             var result = new Cli(environment).run(NOTHING, "records", what);
             assertEquals(19, result.status(), result.error());
             assertTrue(result.error().contains("MEMGUARD_RECORDS"), result.error());

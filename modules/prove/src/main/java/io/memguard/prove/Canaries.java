@@ -11,12 +11,12 @@ import org.jspecify.annotations.Nullable;
 final class Canaries {
     private final SecureRandom random = new SecureRandom();
     private final Map<String, Canary> all = new LinkedHashMap<>();
-    private @Nullable Needles needles; // Of all; made anew when one is added, since that takes seconds.
+    private @Nullable CanaryMatcher matcher; // Of all; made anew when one is added, since that takes seconds.
 
     /** Random bytes, or random text where the name speaks of text or a passphrase; the same for the same name. */
     synchronized byte[] get(String name, int size) {
         return all.computeIfAbsent(name, key -> {
-                    needles = null;
+                    matcher = null;
                     return new Canary(key, kind(key), isText(key) ? text(size) : bytes(size));
                 })
                 .bytes();
@@ -24,16 +24,16 @@ final class Canaries {
 
     /** What is known from elsewhere, a derived key or a PIN. */
     synchronized void put(String name, Canary.Kind kind, byte[] bytes) {
-        needles = null;
+        matcher = null;
         all.put(name, new Canary(name, kind, bytes));
     }
 
     /** What finds them. */
-    synchronized Needles needles() {
-        Needles known = needles;
+    synchronized CanaryMatcher matcher() {
+        CanaryMatcher known = matcher;
         if (known == null) {
-            known = new Needles(all.values());
-            needles = known;
+            known = new CanaryMatcher(all.values());
+            matcher = known;
         }
         return known;
     }

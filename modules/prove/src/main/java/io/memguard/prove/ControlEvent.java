@@ -7,16 +7,16 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
 /** What a search of a recording must find. */
-@Name("io.memguard.prove.Control")
-@Label("Control")
+@Name("io.memguard.prove.PositiveControl")
+@Label("PositiveControl")
 @StackTrace(false)
 final class ControlEvent extends Event {
     @Label("Random bytes")
     String random = "";
 
-    static void commit(Asking asking) {
+    static void commit(CanaryClient client) {
         var event = new ControlEvent();
-        event.random = HexFormat.of().formatHex(asking.control(Control.EVENT));
+        event.random = HexFormat.of().formatHex(client.control(PositiveControl.EVENT));
         event.commit();
     }
 }

@@ -21,7 +21,7 @@ final class Findings {
     private static final int CHUNK = 1 << 20;
     private static final int SMALL = 1 << 16;
 
-    private final Needles needles;
+    private final CanaryMatcher matcher;
     private final Map<Key, Found> found = new LinkedHashMap<>();
     private long bytes;
 
@@ -51,8 +51,8 @@ final class Findings {
         REGISTERS
     }
 
-    Findings(Needles needles) {
-        this.needles = needles;
+    Findings(CanaryMatcher matcher) {
+        this.matcher = matcher;
     }
 
     /** Searches a file, or all files of a folder; what vanishes meanwhile was not there. */
@@ -105,7 +105,7 @@ final class Findings {
             int count = in.readNBytes(chunk, filled, CHUNK - filled);
             filled += count;
             boolean isLast = filled < CHUNK;
-            int end = isLast ? filled : CHUNK - Needles.LONGEST;
+            int end = isLast ? filled : CHUNK - CanaryMatcher.LONGEST;
             long start = begin;
             search(chunk, end, filled, protection, start, where);
             bytes += end;
@@ -121,7 +121,7 @@ final class Findings {
     /** Each half of it by a processor of its own. */
     private void search(
             byte[] chunk, int end, int filled, Protection protection, long start, LongFunction<String> where) {
-        Needles.Finds finds = (canary, encoding, from, at) -> {
+        CanaryMatcher.Finds finds = (canary, encoding, from, at) -> {
             synchronized (found) {
                 found.computeIfAbsent(
                                 new Key(canary, encoding, protection),
@@ -130,11 +130,11 @@ final class Findings {
             }
         };
         if (end < SMALL) {
-            needles.search(chunk, 0, end, filled, finds);
+            matcher.search(chunk, 0, end, filled, finds);
         } else {
             IntStream.of(0, end / 2)
                     .parallel()
-                    .forEach(begin -> needles.search(chunk, begin, begin == 0 ? end / 2 : end, filled, finds));
+                    .forEach(begin -> matcher.search(chunk, begin, begin == 0 ? end / 2 : end, filled, finds));
         }
     }
 
@@ -143,18 +143,18 @@ final class Findings {
         return bytes;
     }
 
-    boolean has(Control control) {
+    boolean has(PositiveControl control) {
         return found.keySet().stream().anyMatch(key -> key.canary().name().equals(control.canary()));
     }
 
     /** What is of a kind and lay in such memory. */
-    List<Hit> of(Canary.Kind kind, Protection protection) {
-        var hits = new ArrayList<Hit>();
+    List<Match> of(Canary.Kind kind, Protection protection) {
+        var matches = new ArrayList<Match>();
         found.forEach((key, value) -> {
             if (key.canary().kind() == kind && key.protection() == protection) {
-                hits.add(new Hit(key.canary().name(), key.encoding(), value.where, value.windows));
+                matches.add(new Match(key.canary().name(), key.encoding(), value.where, value.windows));
             }
         });
-        return hits;
+        return matches;
     }
 }

@@ -66,14 +66,14 @@ public final class HtmlReport {
     }
 
     private static String verdict(Report report) {
-        long leaked = report.count(State.LEAKED);
-        long unproven = report.count(State.NOT_PROVEN);
-        State state = leaked > 0 ? State.LEAKED : unproven > 0 ? State.NOT_PROVEN : State.CLEAN;
+        long leaked = report.count(Verdict.LEAKED);
+        long unproven = report.count(Verdict.NOT_PROVEN);
+        Verdict verdict = leaked > 0 ? Verdict.LEAKED : unproven > 0 ? Verdict.NOT_PROVEN : Verdict.CLEAN;
         String text = leaked > 0
-                ? "Secrets were found: in " + leaked + " of " + report.cells().size() + " searches."
-                : "No secret was found in " + (report.cells().size() - unproven) + " searches"
+                ? "Secrets were found: in " + leaked + " of " + report.results().size() + " searches."
+                : "No secret was found in " + (report.results().size() - unproven) + " searches"
                         + (unproven > 0 ? "; " + unproven + " could not be made." : ".");
-        return "<p class=\"verdict " + style(state) + "\"><span aria-hidden=\"true\">" + state.sign() + " </span>"
+        return "<p class=\"verdict " + style(verdict) + "\"><span aria-hidden=\"true\">" + verdict.sign() + " </span>"
                 + text + "</p>\n";
     }
 
@@ -87,11 +87,12 @@ public final class HtmlReport {
         }
         table.append("</tr></thead>\n<tbody>\n");
         for (Place place : Place.values()) {
-            if (report.cells().stream().anyMatch(cell -> cell.place() == place)) {
+            if (report.results().stream().anyMatch(result -> result.place() == place)) {
                 table.append("<tr><th scope=\"row\">" + escape(place.title()) + "</th>");
                 for (Phase phase : Phase.values()) {
-                    table.append(report.cell(place, phase)
-                            .map(cell -> cell(cell.state(), cell.state().word()))
+                    table.append(report.result(place, phase)
+                            .map(result ->
+                                    cell(result.verdict(), result.verdict().word()))
                             .orElse("<td>–</td>"));
                 }
                 table.append("</tr>\n");
@@ -100,23 +101,23 @@ public final class HtmlReport {
         return table.append("</tbody>\n</table>\n").toString();
     }
 
-    private static String cell(State state, String word) {
-        return "<td class=\"" + style(state) + "\"><span class=\"sign\" aria-hidden=\"true\">" + state.sign()
+    private static String cell(Verdict verdict, String word) {
+        return "<td class=\"" + style(verdict) + "\"><span class=\"sign\" aria-hidden=\"true\">" + verdict.sign()
                 + "</span> <span class=\"word\">" + escape(word) + "</span></td>";
     }
 
     private static String legend() {
-        return Arrays.stream(State.values())
-                .map(state ->
-                        "<li class=\"" + style(state) + "\"><span class=\"sign\" aria-hidden=\"true\">" + state.sign()
-                                + "</span> "
-                                + switch (state) {
-                                    case CLEAN -> "clean: no secret, and what was planted was found";
-                                    case EXCEPTION -> "exception: found where the documentation says it is";
-                                    case NOT_PROVEN -> "not proven: the search could not be made, see below";
-                                    case LEAKED -> "LEAKED: a secret was found";
-                                }
-                                + "</li>\n")
+        return Arrays.stream(Verdict.values())
+                .map(verdict -> "<li class=\"" + style(verdict) + "\"><span class=\"sign\" aria-hidden=\"true\">"
+                        + verdict.sign()
+                        + "</span> "
+                        + switch (verdict) {
+                            case CLEAN -> "clean: no secret, and what was planted was found";
+                            case EXCEPTION -> "exception: found where the documentation says it is";
+                            case NOT_PROVEN -> "not proven: the search could not be made, see below";
+                            case LEAKED -> "LEAKED: a secret was found";
+                        }
+                        + "</li>\n")
                 .collect(Collectors.joining("", "<ul class=\"legend\" aria-label=\"Signs\">\n", "</ul>\n"));
     }
 
@@ -128,47 +129,50 @@ public final class HtmlReport {
                 "<h2>The same values kept otherwise</h2>\n<table class=\"peers\">\n<caption>Where they were found:"
                         + " in heap dumps, in the memory of the process, in a core dump by gcore.</caption>\n<thead><tr><th"
                         + " scope=\"col\">kept in</th>");
-        for (Phase phase : Peers.PHASES) {
+        for (Phase phase : Baselines.PHASES) {
             table.append("<th scope=\"col\">" + escape(phase.title()) + "</th>");
         }
-        table.append("</tr></thead>\n<tbody>\n").append(peer("MemGuard", report.cells()));
-        report.peers().forEach((name, cells) -> table.append(peer(name, cells)));
+        table.append("</tr></thead>\n<tbody>\n").append(row("MemGuard", report.results()));
+        report.peers().forEach((name, results) -> table.append(row(name, results)));
         return table.append("</tbody>\n</table>\n").toString();
     }
 
-    private static String peer(String name, List<Cell> cells) {
+    private static String row(String name, List<Result> results) {
         var row = new StringBuilder("<tr><th scope=\"row\">" + escape(name) + "</th>");
-        for (Phase phase : Peers.PHASES) {
-            List<Cell> these = cells.stream()
-                    .filter(cell -> cell.phase() == phase && Peers.PLACES.contains(cell.place()))
+        for (Phase phase : Baselines.PHASES) {
+            List<Result> these = results.stream()
+                    .filter(result -> result.phase() == phase && Baselines.PLACES.contains(result.place()))
                     .toList();
             List<String> found = these.stream()
-                    .filter(cell -> cell.state() == State.LEAKED)
-                    .map(cell -> cell.place().title())
+                    .filter(result -> result.verdict() == Verdict.LEAKED)
+                    .map(result -> result.place().title())
                     .toList();
-            boolean unproven = these.isEmpty() || these.stream().anyMatch(cell -> cell.state() == State.NOT_PROVEN);
-            State state = !found.isEmpty() ? State.LEAKED : unproven ? State.NOT_PROVEN : State.CLEAN;
+            boolean unproven =
+                    these.isEmpty() || these.stream().anyMatch(result -> result.verdict() == Verdict.NOT_PROVEN);
+            Verdict verdict = !found.isEmpty() ? Verdict.LEAKED : unproven ? Verdict.NOT_PROVEN : Verdict.CLEAN;
             row.append(cell(
-                    state,
-                    found.isEmpty() ? state == State.CLEAN ? "nowhere" : state.word() : String.join("; ", found)));
+                    verdict,
+                    found.isEmpty()
+                            ? verdict == Verdict.CLEAN ? "nowhere" : verdict.word()
+                            : String.join("; ", found)));
         }
         return row.append("</tr>\n").toString();
     }
 
     private static String details(Report report) {
         var text = new StringBuilder();
-        for (Cell cell : report.cells()) {
-            if (cell.state() == State.LEAKED) {
-                text.append("<h2>Leaked in: " + escape(name(cell)) + "</h2>\n<ul>\n");
-                cell.hits()
-                        .forEach(hit -> text.append(
-                                "<li>" + escape(hit.canary()) + " (" + escape(hit.encoding()) + "), " + hit.windows()
-                                        + " pieces, first <code>" + escape(hit.where()) + "</code></li>\n"));
+        for (Result result : report.results()) {
+            if (result.verdict() == Verdict.LEAKED) {
+                text.append("<h2>Leaked in: " + escape(name(result)) + "</h2>\n<ul>\n");
+                result.matches()
+                        .forEach(match -> text.append("<li>" + escape(match.canary()) + " (" + escape(match.encoding())
+                                + "), " + match.windows() + " pieces, first <code>" + escape(match.where())
+                                + "</code></li>\n"));
                 text.append("</ul>\n");
             }
         }
-        notes(report, State.NOT_PROVEN, "Not proven, and how to get there", text);
-        notes(report, State.EXCEPTION, "Exceptions", text);
+        notes(report, Verdict.NOT_PROVEN, "Not proven, and how to get there", text);
+        notes(report, Verdict.EXCEPTION, "Exceptions", text);
         if (!report.exceptions().isEmpty()) {
             text.append("<h2>Expected, and found</h2>\n<ul>\n");
             report.exceptions()
@@ -182,26 +186,26 @@ public final class HtmlReport {
                 .toString();
     }
 
-    private static void notes(Report report, State state, String title, StringBuilder text) {
+    private static void notes(Report report, Verdict verdict, String title, StringBuilder text) {
         var notes = new LinkedHashMap<String, List<String>>();
-        report.cells().stream()
-                .filter(cell -> cell.state() == state)
-                .forEach(cell -> notes.computeIfAbsent(cell.note(), note -> new ArrayList<>())
-                        .add(name(cell)));
+        report.results().stream()
+                .filter(result -> result.verdict() == verdict)
+                .forEach(result -> notes.computeIfAbsent(result.note(), note -> new ArrayList<>())
+                        .add(name(result)));
         if (!notes.isEmpty()) {
             text.append("<h2>" + title + "</h2>\n<ul>\n");
-            notes.forEach((note, cells) ->
-                    text.append("<li>" + escape(String.join("; ", cells)) + ": " + escape(note) + "</li>\n"));
+            notes.forEach((note, results) ->
+                    text.append("<li>" + escape(String.join("; ", results)) + ": " + escape(note) + "</li>\n"));
             text.append("</ul>\n");
         }
     }
 
-    private static String name(Cell cell) {
-        return cell.place().title() + ", " + cell.phase().title();
+    private static String name(Result result) {
+        return result.place().title() + ", " + result.phase().title();
     }
 
-    private static String style(State state) {
-        return state.word().toLowerCase(java.util.Locale.ROOT).replace(' ', '-');
+    private static String style(Verdict verdict) {
+        return verdict.word().toLowerCase(java.util.Locale.ROOT).replace(' ', '-');
     }
 
     private static String escape(String text) {

@@ -1,6 +1,6 @@
 package io.memguard.prove;
 
-/** When it is looked. */
+/** When the search runs. */
 public enum Phase {
     /** After everything was done that can be done with a store; nobody reads. */
     AT_REST("at rest"),

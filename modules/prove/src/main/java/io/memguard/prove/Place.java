@@ -2,30 +2,30 @@ package io.memguard.prove;
 
 import java.util.List;
 
-/** Where it is looked. */
+/** Where the search runs. */
 public enum Place {
-    LIVE_DUMP("heap dump of live objects", Control.HEAP),
-    FULL_DUMP("heap dump with garbage", Control.HEAP),
-    MEMORY("all memory of the process", Control.HEAP, Control.NATIVE),
-    SWAPPABLE("memory that may be swapped", Control.HEAP, Control.NATIVE),
+    LIVE_DUMP("heap dump of live objects", PositiveControl.HEAP),
+    FULL_DUMP("heap dump with garbage", PositiveControl.HEAP),
+    MEMORY("all memory of the process", PositiveControl.HEAP, PositiveControl.NATIVE),
+    SWAPPABLE("memory that may be swapped", PositiveControl.HEAP, PositiveControl.NATIVE),
     SECRET_MEMORY("pages of the process key"),
-    GCORE("core dump by gcore", Control.HEAP, Control.NATIVE),
-    CORE("core dump by SIGABRT", Control.HEAP, Control.NATIVE),
-    HS_ERR("hs_err file of a crash", Control.THREAD),
-    FLIGHT_RECORDING("flight recording", Control.EVENT),
-    THREAD_DUMP("thread dump", Control.THREAD),
-    JMX("JMX traffic", Control.BEAN),
-    LOGS("logs, all levels", Control.LOG),
-    STORE("directory of the store", Control.STORED_FILE),
-    TEMPORARY("temporary files", Control.TEMPORARY_FILE),
-    COMMAND_LINE("command line, environment", Control.ARGUMENT, Control.VARIABLE);
+    GCORE("core dump by gcore", PositiveControl.HEAP, PositiveControl.NATIVE),
+    CORE("core dump by SIGABRT", PositiveControl.HEAP, PositiveControl.NATIVE),
+    HS_ERR("hs_err file of a crash", PositiveControl.THREAD),
+    FLIGHT_RECORDING("flight recording", PositiveControl.EVENT),
+    THREAD_DUMP("thread dump", PositiveControl.THREAD),
+    JMX("JMX traffic", PositiveControl.BEAN),
+    LOGS("logs, all levels", PositiveControl.LOG),
+    STORE("directory of the store", PositiveControl.STORED_FILE),
+    TEMPORARY("temporary files", PositiveControl.TEMPORARY_FILE),
+    COMMAND_LINE("command line, environment", PositiveControl.ARGUMENT, PositiveControl.VARIABLE);
 
     private final String title;
 
     @SuppressWarnings("ImmutableEnumChecker") // List.of() makes one that nobody changes.
-    private final List<Control> controls;
+    private final List<PositiveControl> controls;
 
-    Place(String title, Control... controls) {
+    Place(String title, PositiveControl... controls) {
         this.title = title;
         this.controls = List.of(controls);
     }
@@ -36,7 +36,7 @@ public enum Place {
     }
 
     /** What must be found there, else the search proves nothing; none where the place itself tells. */
-    List<Control> controls() {
+    List<PositiveControl> controls() {
         return controls;
     }
 

@@ -45,7 +45,7 @@ public final class Prove implements AutoCloseable {
     private final Path work;
     private final Map<String, String> subject;
     private final Canaries canaries = new Canaries();
-    private final List<Cell> cells = new ArrayList<>();
+    private final List<Result> results = new ArrayList<>();
     private final Map<String, TreeSet<String>> onHeap = new TreeMap<>();
     private final TreeSet<String> held = new TreeSet<>();
     private final Thread atExit = new Thread(this::abandon);
@@ -65,15 +65,15 @@ public final class Prove implements AutoCloseable {
         long begin = System.nanoTime();
         try (var prove = new Prove(settings)) {
             prove.run();
-            Map<String, List<Cell>> peers = settings.peers() ? Peers.look(settings, prove.work) : Map.of();
+            Map<String, List<Result>> peers = settings.peers() ? Baselines.look(settings, prove.work) : Map.of();
             double seconds = (System.nanoTime() - begin) / 1e9;
             return new Report(prove.subject, prove.sorted(), prove.exceptions(), peers, seconds);
         }
     }
 
     private void run() throws IOException, InterruptedException {
-        for (Control control : Control.values()) {
-            canaries.get(control.canary(), Control.SIZE); // Some are planted while it is looked.
+        for (PositiveControl control : PositiveControl.values()) {
+            canaries.get(control.canary(), PositiveControl.SIZE); // Some are planted while it is looked.
         }
         if (settings.pin().isPresent()) {
             try (var pin = settings.pin().get().read()) {
@@ -96,7 +96,7 @@ public final class Prove implements AutoCloseable {
                         .name();
         var arguments = List.of(store.toString(), settings.keys());
         settings.progress().accept("makes a store and uses it");
-        try (var child = new Child(settings, work, Workload.class, with(arguments, Workload.MAKE), canaries)) {
+        try (var child = new SubjectJvm(settings, work, Workload.class, with(arguments, Workload.MAKE), canaries)) {
             for (String stop = child.nextStop(); ; stop = child.nextStop()) {
                 switch (stop) {
                     case "made", "rotated" -> derive(store, Workload.PASSPHRASE, stop);
@@ -153,7 +153,7 @@ public final class Prove implements AutoCloseable {
     private void crash(Phase phase, List<String> arguments) throws IOException, InterruptedException {
         Path folder = Files.createDirectory(work.resolve("crash-" + phase));
         settings.progress().accept("crashes a JVM " + phase.title());
-        try (var child = new Child(settings, folder, Workload.class, with(arguments, Workload.OPEN), canaries)) {
+        try (var child = new SubjectJvm(settings, folder, Workload.class, with(arguments, Workload.OPEN), canaries)) {
             while (!child.nextStop().equals(phase.name())) {
                 child.go();
             }
@@ -163,7 +163,7 @@ public final class Prove implements AutoCloseable {
         delete(folder);
     }
 
-    private void look(Child child, Phase phase, List<Place> places) throws IOException, InterruptedException {
+    private void look(SubjectJvm child, Phase phase, List<Place> places) throws IOException, InterruptedException {
         if (!settings.phases().contains(phase)) {
             return;
         }
@@ -177,10 +177,10 @@ public final class Prove implements AutoCloseable {
     }
 
     private synchronized void record(Search.Look look, String where) {
-        cells.add(look.cell());
+        results.add(look.result());
         look.onHeap()
-                .forEach(hit -> onHeap.computeIfAbsent(
-                                hit.canary().replaceFirst(".*: container.*", "container password"),
+                .forEach(match -> onHeap.computeIfAbsent(
+                                match.canary().replaceFirst(".*: container.*", "container password"),
                                 name -> new TreeSet<>())
                         .add(where));
         if (!look.held().isEmpty()) {
@@ -188,9 +188,9 @@ public final class Prove implements AutoCloseable {
         }
     }
 
-    private List<Cell> sorted() {
-        return cells.stream()
-                .sorted(Comparator.comparing(Cell::place).thenComparing(Cell::phase))
+    private List<Result> sorted() {
+        return results.stream()
+                .sorted(Comparator.comparing(Result::place).thenComparing(Result::phase))
                 .toList();
     }
 
@@ -222,7 +222,7 @@ public final class Prove implements AutoCloseable {
     private void abandon() {
         for (int attempts = 0; Files.exists(work) && attempts < 100; attempts++) {
             try {
-                Child.endAll();
+                SubjectJvm.endAll();
                 delete(work);
             } catch (IOException e) {
                 LockSupport.parkNanos(20_000_000);

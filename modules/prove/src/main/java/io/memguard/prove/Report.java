@@ -8,16 +8,16 @@ import java.util.Optional;
  * What was seen.
  *
  * @param subject what was looked at: keys, JVM, options, kernel, user
- * @param cells each place in each phase
+ * @param results each place in each phase
  * @param exceptions what lies somewhere as the documentation says, and the places where it was found
  * @param peers the same values kept in other ways, by name; empty where nobody asked
  * @param seconds that it took
  */
 public record Report(
         Map<String, String> subject,
-        List<Cell> cells,
+        List<Result> results,
         List<KnownException> exceptions,
-        Map<String, List<Cell>> peers,
+        Map<String, List<Result>> peers,
         double seconds) {
 
     /**
@@ -29,15 +29,15 @@ public record Report(
      */
     public record KnownException(String what, String why, List<String> places) {}
 
-    /** A cell, where it was looked. */
-    public Optional<Cell> cell(Place place, Phase phase) {
-        return cells.stream()
-                .filter(cell -> cell.place() == place && cell.phase() == phase)
+    /** A result, where it was looked. */
+    public Optional<Result> result(Place place, Phase phase) {
+        return results.stream()
+                .filter(result -> result.place() == place && result.phase() == phase)
                 .findFirst();
     }
 
-    /** How many cells say so. */
-    public long count(State state) {
-        return cells.stream().filter(cell -> cell.state() == state).count();
+    /** How many results say so. */
+    public long count(Verdict verdict) {
+        return results.stream().filter(result -> result.verdict() == verdict).count();
     }
 }

@@ -28,26 +28,26 @@ final class Search {
     private static final String TOKEN_AT_WORK =
             "in memory of the token's library, which encrypts in this process; a real HSM or TPM does not";
 
-    private final Child child;
+    private final SubjectJvm child;
     private final Phase phase;
     private final boolean tokenAtWork;
-    private final Needles needles;
+    private final CanaryMatcher matcher;
     private final Path captures;
     private @Nullable Findings ofMemory;
 
     /** @param direct whether a token's library works with values itself, under load */
-    Search(Child child, Phase phase, Canaries canaries, boolean direct) {
+    Search(SubjectJvm child, Phase phase, Canaries canaries, boolean direct) {
         this.child = child;
         this.phase = phase;
         this.tokenAtWork = direct && phase == Phase.LOAD;
-        this.needles = canaries.needles();
+        this.matcher = canaries.matcher();
         this.captures = child.work().resolve("captures");
     }
 
-    /** What one look brought: a cell, and everything that was found. */
-    record Look(Cell cell, List<Hit> onHeap, List<Hit> held) {
-        static Look of(Cell cell) {
-            return new Look(cell, List.of(), List.of());
+    /** What one look brought: a result, and everything that was found. */
+    record Look(Result result, List<Match> onHeap, List<Match> held) {
+        static Look of(Result result) {
+            return new Look(result, List.of(), List.of());
         }
     }
 
@@ -70,7 +70,7 @@ final class Search {
                 case HS_ERR -> files(place, child.work().resolve("hs_err.log"));
             };
         } catch (Unavailable e) {
-            return Look.of(Cell.notProven(place, phase, String.valueOf(e.getMessage())));
+            return Look.of(Result.notProven(place, phase, String.valueOf(e.getMessage())));
         }
     }
 
@@ -80,7 +80,7 @@ final class Search {
             if (!stopped.isValid() && !place.needsCrash()) {
                 throw new IOException("the JVM under test has died; see its hs_err file");
             }
-            var findings = new Findings(needles);
+            var findings = new Findings(matcher);
             for (Path root : roots) {
                 findings.addFiles(root);
             }
@@ -103,7 +103,7 @@ final class Search {
             if (!stopped.isValid() && !place.needsCrash()) {
                 throw new IOException("the JVM under test has died; see its hs_err file");
             }
-            var findings = new Findings(needles);
+            var findings = new Findings(matcher);
             CoreFile.search(file, findings);
             return look(place, findings);
         } finally {
@@ -112,41 +112,41 @@ final class Search {
     }
 
     private Look look(Place place, Findings findings) {
-        List<Hit> open = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
+        List<Match> open = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
         var secrets = new ArrayList<>(open);
         if (place != Place.SWAPPABLE) {
             secrets.addAll(findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));
         }
-        List<Hit> heldOpen = findings.of(Canary.Kind.HELD, Findings.Protection.NONE);
+        List<Match> heldOpen = findings.of(Canary.Kind.HELD, Findings.Protection.NONE);
         secrets.addAll(heldOpen);
-        List<Hit> registers = new ArrayList<>(findings.of(Canary.Kind.SECRET, Findings.Protection.REGISTERS));
+        List<Match> registers = new ArrayList<>(findings.of(Canary.Kind.SECRET, Findings.Protection.REGISTERS));
         registers.addAll(findings.of(Canary.Kind.HELD, Findings.Protection.REGISTERS));
         secrets.addAll(registers);
-        List<Hit> held = findings.of(Canary.Kind.HELD, Findings.Protection.LOCKED);
-        List<Hit> onHeap = new ArrayList<>(findings.of(Canary.Kind.ON_HEAP, Findings.Protection.NONE));
-        List<Hit> shown = secrets.subList(0, Math.min(MAX_HITS, secrets.size()));
+        List<Match> held = findings.of(Canary.Kind.HELD, Findings.Protection.LOCKED);
+        List<Match> onHeap = new ArrayList<>(findings.of(Canary.Kind.ON_HEAP, Findings.Protection.NONE));
+        List<Match> shown = secrets.subList(0, Math.min(MAX_HITS, secrets.size()));
         boolean inUse = phase == Phase.BORROW || phase == Phase.LOAD;
-        State state;
+        Verdict verdict;
         String note = "";
-        Optional<Control> missing = place.controls().stream()
+        Optional<PositiveControl> missing = place.controls().stream()
                 .filter(control -> !findings.has(control))
                 .findFirst();
         boolean ofToken = tokenAtWork && place.isMemory() && !open.isEmpty();
         boolean ofCrash = place == Place.HS_ERR
                 && phase == Phase.BORROW
-                && open.stream().map(Hit::canary).allMatch(Workload.LENT::contains);
+                && open.stream().map(Match::canary).allMatch(Workload.LENT::contains);
         if ((!open.isEmpty() && !ofToken && !ofCrash) || !heldOpen.isEmpty() || (!secrets.isEmpty() && !inUse)) {
-            state = State.LEAKED;
+            verdict = Verdict.LEAKED;
         } else if (missing.isPresent()) {
-            state = State.NOT_PROVEN;
+            verdict = Verdict.NOT_PROVEN;
             note = CONTROL_MISSING + " (" + missing.get().canary() + ") in " + findings.bytes() + " bytes";
         } else if (!secrets.isEmpty()) {
-            state = State.EXCEPTION;
+            verdict = Verdict.EXCEPTION;
             note = ofCrash ? CRASH_FILE : ofToken ? TOKEN_AT_WORK : registers.isEmpty() ? LOCKED_WINDOW : REGISTERS;
         } else {
-            state = State.CLEAN;
+            verdict = Verdict.CLEAN;
         }
-        return new Look(new Cell(place, phase, state, List.copyOf(shown), note, findings.bytes()), onHeap, held);
+        return new Look(new Result(place, phase, verdict, List.copyOf(shown), note, findings.bytes()), onHeap, held);
     }
 
     /** Mappings come and go while it runs: it stands still as long as they are read. */
@@ -157,7 +157,7 @@ final class Search {
         }
         try (var memory = processMemory();
                 var stopped = child.pause()) {
-            var findings = new Findings(needles);
+            var findings = new Findings(matcher);
             memory.search(findings, region -> stopped.isValid());
             ofMemory = findings;
             return findings;
@@ -174,7 +174,7 @@ final class Search {
     }
 
     /** Its bytes are known to nobody; that nobody can read them is shown by trying, with a page that can be read beside. */
-    private Cell secretMemory() throws IOException, Unavailable {
+    private Result secretMemory() throws IOException, Unavailable {
         try (var memory = processMemory();
                 var stopped = child.pause()) {
             if (!stopped.isValid()) {
@@ -191,17 +191,17 @@ final class Search {
             if (regions.stream().noneMatch(region -> region.name().equals("[stack]") && memory.canRead(region))) {
                 throw new Unavailable("no page of this process can be read");
             }
-            List<Hit> readable = secret.stream()
+            List<Match> readable = secret.stream()
                     .filter(memory::canRead)
-                    .map(region -> new Hit("secret page", "raw", Long.toHexString(region.begin()), 1))
+                    .map(region -> new Match("secret page", "raw", Long.toHexString(region.begin()), 1))
                     .toList();
             long bytes = secret.stream()
                     .mapToLong(region -> region.end() - region.begin())
                     .sum();
-            return new Cell(
+            return new Result(
                     Place.SECRET_MEMORY,
                     phase,
-                    readable.isEmpty() ? State.CLEAN : State.LEAKED,
+                    readable.isEmpty() ? Verdict.CLEAN : Verdict.LEAKED,
                     readable,
                     readable.isEmpty() ? "the kernel refuses to read them" + (isRoot() ? ", even to root" : "") : "",
                     bytes);
@@ -223,21 +223,21 @@ final class Search {
     }
 
     private void jcmd(String use, List<String> arguments) throws IOException, InterruptedException, Unavailable {
-        var command = new ArrayList<>(List.of(Tool.ofJdk("jcmd", use), Long.toString(child.pid())));
+        var command = new ArrayList<>(List.of(ExternalTool.ofJdk("jcmd", use), Long.toString(child.pid())));
         command.addAll(arguments);
         try {
-            Tool.run(command);
+            ExternalTool.run(command);
         } catch (Unavailable e) {
             throw new Unavailable(e.getMessage() + " (does an option of this JVM forbid to attach?)");
         }
     }
 
     private Look gcore() throws IOException, InterruptedException, Unavailable {
-        String gcore = Tool.onPath("gcore")
+        String gcore = ExternalTool.onPath("gcore")
                 .orElseThrow(() -> new Unavailable("gcore is missing: install gdb (Debian: apt-get install gdb)"));
         requireRoomForCore();
         Path file = captures.resolve("core");
-        Tool.run(List.of(gcore, "-o", file.toString(), Long.toString(child.pid())));
+        ExternalTool.run(List.of(gcore, "-o", file.toString(), Long.toString(child.pid())));
         return coreDump(Place.GCORE, captures.resolve("core." + child.pid()));
     }
 
@@ -265,8 +265,12 @@ final class Search {
     }
 
     private Look threadDump() throws IOException, InterruptedException, Unavailable {
-        String dump = Tool.run(List.of(
-                Tool.ofJdk("jcmd", "makes thread dumps"), Long.toString(child.pid()), "Thread.print", "-l", "-e"));
+        String dump = ExternalTool.run(List.of(
+                ExternalTool.ofJdk("jcmd", "makes thread dumps"),
+                Long.toString(child.pid()),
+                "Thread.print",
+                "-l",
+                "-e"));
         Path file = captures.resolve("threads");
         Files.writeString(file, dump);
         return dump(Place.THREAD_DUMP, file);

@@ -26,12 +26,12 @@ public final class TextReport {
         }
         text.append('\n');
         for (Place place : Place.values()) {
-            if (report.cells().stream().anyMatch(cell -> cell.place() == place)) {
+            if (report.results().stream().anyMatch(result -> result.place() == place)) {
                 text.append(String.format("%-" + FIRST + "s", place.title()));
                 for (Phase phase : Phase.values()) {
-                    text.append(pad(report.cell(place, phase)
-                            .map(cell ->
-                                    cell.state().sign() + " " + cell.state().word())
+                    text.append(pad(report.result(place, phase)
+                            .map(result -> result.verdict().sign() + " "
+                                    + result.verdict().word())
                             .orElse("")));
                 }
                 text.append('\n');
@@ -39,18 +39,18 @@ public final class TextReport {
         }
         if (!report.peers().isEmpty()) {
             text.append("\nthe same values otherwise, in heap dumps, memory and a core dump\n");
-            report.peers().forEach((name, cells) -> text.append(peer(name, cells)));
+            report.peers().forEach((name, results) -> text.append(row(name, results)));
         }
         details(report, text);
         return text.toString().replaceAll(" +\n", "\n");
     }
 
-    private static String peer(String name, List<Cell> cells) {
+    private static String row(String name, List<Result> results) {
         var row = new StringBuilder(String.format("%-" + FIRST + "s", name));
         for (Phase phase : Phase.values()) {
-            State worst = cells.stream()
-                    .filter(cell -> cell.phase() == phase)
-                    .map(Cell::state)
+            Verdict worst = results.stream()
+                    .filter(result -> result.phase() == phase)
+                    .map(Result::verdict)
                     .max(Comparator.naturalOrder())
                     .orElse(null);
             row.append(pad(worst == null ? "" : worst.sign() + " " + worst.word()));
@@ -63,14 +63,15 @@ public final class TextReport {
     }
 
     private static void details(Report report, StringBuilder text) {
-        for (Cell cell : report.cells()) {
-            if (cell.state() == State.LEAKED) {
-                text.append('\n').append("LEAKED in ").append(name(cell)).append('\n');
-                cell.hits().forEach(hit -> text.append("  ").append(hit(hit)).append('\n'));
+        for (Result result : report.results()) {
+            if (result.verdict() == Verdict.LEAKED) {
+                text.append('\n').append("LEAKED in ").append(name(result)).append('\n');
+                result.matches()
+                        .forEach(match -> text.append("  ").append(match(match)).append('\n'));
             }
         }
-        notes(report, State.NOT_PROVEN, text);
-        notes(report, State.EXCEPTION, text);
+        notes(report, Verdict.NOT_PROVEN, text);
+        notes(report, Verdict.EXCEPTION, text);
         if (!report.exceptions().isEmpty()) {
             text.append("\nexpected, and found:\n");
             report.exceptions()
@@ -82,34 +83,34 @@ public final class TextReport {
         }
         text.append(String.format(
                 "\n%d clean, %d exceptions, %d not proven, %d leaked; %.0f s\n",
-                report.count(State.CLEAN),
-                report.count(State.EXCEPTION),
-                report.count(State.NOT_PROVEN),
-                report.count(State.LEAKED),
+                report.count(Verdict.CLEAN),
+                report.count(Verdict.EXCEPTION),
+                report.count(Verdict.NOT_PROVEN),
+                report.count(Verdict.LEAKED),
                 report.seconds()));
     }
 
-    /** Each note once, with the cells that it is about. */
-    private static void notes(Report report, State state, StringBuilder text) {
+    /** Each note once, with the results that it is about. */
+    private static void notes(Report report, Verdict verdict, StringBuilder text) {
         var notes = new LinkedHashMap<String, List<String>>();
-        report.cells().stream()
-                .filter(cell -> cell.state() == state)
-                .forEach(cell -> notes.computeIfAbsent(cell.note(), note -> new ArrayList<>())
-                        .add(name(cell)));
-        notes.forEach((note, cells) -> text.append('\n')
-                .append(state.word())
+        report.results().stream()
+                .filter(result -> result.verdict() == verdict)
+                .forEach(result -> notes.computeIfAbsent(result.note(), note -> new ArrayList<>())
+                        .add(name(result)));
+        notes.forEach((note, results) -> text.append('\n')
+                .append(verdict.word())
                 .append(": ")
                 .append(note)
                 .append("\n  ")
-                .append(String.join("; ", cells))
+                .append(String.join("; ", results))
                 .append('\n'));
     }
 
-    private static String name(Cell cell) {
-        return cell.place().title() + ", " + cell.phase().title();
+    private static String name(Result result) {
+        return result.place().title() + ", " + result.phase().title();
     }
 
-    private static String hit(Hit hit) {
-        return hit.canary() + " (" + hit.encoding() + "), " + hit.windows() + " pieces, first " + hit.where();
+    private static String match(Match match) {
+        return match.canary() + " (" + match.encoding() + "), " + match.windows() + " pieces, first " + match.where();
     }
 }

@@ -57,14 +57,14 @@ final class Workload {
 
     private final Path directory;
     private final String keys;
-    private final Asking asking;
-    private final Stops stops;
+    private final CanaryClient client;
+    private final Checkpoints checkpoints;
 
-    private Workload(Path work, Path directory, String keys, Asking asking) {
+    private Workload(Path work, Path directory, String keys, CanaryClient client) {
         this.directory = directory;
         this.keys = keys;
-        this.asking = asking;
-        this.stops = new Stops(asking, work.resolve("traffic"));
+        this.client = client;
+        this.checkpoints = new Checkpoints(client, work.resolve("traffic"));
     }
 
     static String value(int number) {
@@ -74,18 +74,18 @@ final class Workload {
     /** Runs to its end or until it is killed. */
     public static void main(String[] arguments) throws Exception {
         Path work = Path.of(arguments[0]);
-        try (var asking = new Asking(work.resolve("socket"))) {
+        try (var client = new CanaryClient(work.resolve("socket"))) {
             Path directory = Path.of(arguments[1]);
-            plant(directory, asking);
-            var workload = new Workload(work, directory, arguments[2], asking);
-            try (var held = asking.ask(HELD, 48)) {
+            plant(directory, client);
+            var workload = new Workload(work, directory, arguments[2], client);
+            try (var held = client.ask(HELD, 48)) {
                 if (held.size() > 0 && arguments[3].equals(MAKE)) {
                     workload.doAll();
                 } else {
                     workload.restart();
                 }
             }
-            workload.stops.at(Phase.AFTER_CLOSE.name());
+            workload.checkpoints.at(Phase.AFTER_CLOSE.name());
             if (arguments[3].equals(MAKE)) {
                 workload.remove();
             }
@@ -99,29 +99,29 @@ final class Workload {
     }
 
     /** Leaves what must be found in each place. */
-    private static void plant(Path directory, Asking asking) throws Exception {
-        heap = asking.control(Control.HEAP);
-        byte[] inNative = asking.control(Control.NATIVE);
+    private static void plant(Path directory, CanaryClient client) throws Exception {
+        heap = client.control(PositiveControl.HEAP);
+        byte[] inNative = client.control(PositiveControl.NATIVE);
         MemorySegment.copy(
                 inNative, 0, Arena.global().allocate(inNative.length), ValueLayout.JAVA_BYTE, 0, inNative.length);
         java.util.Arrays.fill(inNative, (byte) 0);
         Thread.ofPlatform()
                 .daemon()
-                .name(HexFormat.of().formatHex(asking.control(Control.THREAD)))
+                .name(HexFormat.of().formatHex(client.control(PositiveControl.THREAD)))
                 .start(() -> LockSupport.parkNanos(Long.MAX_VALUE));
         System.getLogger("io.memguard.prove")
-                .log(System.Logger.Level.DEBUG, HexFormat.of().formatHex(asking.control(Control.LOG)));
+                .log(System.Logger.Level.DEBUG, HexFormat.of().formatHex(client.control(PositiveControl.LOG)));
         Files.createDirectories(directory);
-        Files.write(directory.resolve("control"), asking.control(Control.STORED_FILE));
+        Files.write(directory.resolve("control"), client.control(PositiveControl.STORED_FILE));
         Files.write(
                 Path.of(System.getProperty("java.io.tmpdir", "/tmp")).resolve("control"),
-                asking.control(Control.TEMPORARY_FILE));
+                client.control(PositiveControl.TEMPORARY_FILE));
     }
 
     private KeyProvider provider(String passphrase) {
         return keys.equals(SoftwareKeys.TYPE)
-                ? SoftwareKeys.passphrase(() -> asking.ask(passphrase, 32))
-                : Pkcs11Keys.uri(keys, () -> asking.ask(PIN, 0));
+                ? SoftwareKeys.passphrase(() -> client.ask(passphrase, 32))
+                : Pkcs11Keys.uri(keys, () -> client.ask(PIN, 0));
     }
 
     private MemGuard open(OpenMode mode, String passphrase) {
@@ -131,7 +131,7 @@ final class Workload {
     private void doAll() throws Exception {
         try (var guard = open(OpenMode.CREATE, PASSPHRASE)) {
             storeAll(guard, "overwritten ");
-            stops.at("made");
+            checkpoints.at("made");
             readAll(guard);
             for (int i = 0; i < SIZES.length; i++) {
                 store(guard, value(i), value(i));
@@ -140,7 +140,7 @@ final class Workload {
             store(guard, "deleted value", "deleted value");
             read(guard, "deleted value");
             guard.delete("deleted value");
-            try (var value = asking.ask("memory-only value", 40)) {
+            try (var value = client.ask("memory-only value", 40)) {
                 guard.storeEphemeral("memory-only value", value, Duration.ofHours(1));
             }
             read(guard, "memory-only value");
@@ -154,10 +154,10 @@ final class Workload {
                 guard.retrieve(value(i));
             }
             guard.rotate((done, all) -> {});
-            stops.at("rotated");
+            checkpoints.at("rotated");
             if (keys.equals(SoftwareKeys.TYPE)) {
                 guard.rekey(provider(NEW_PASSPHRASE), (done, all) -> {});
-                stops.at("rekeyed");
+                checkpoints.at("rekeyed");
             }
             store(guard, DIRECT, DIRECT);
             direct = guard.retrieveDirect(DIRECT).orElseThrow();
@@ -176,22 +176,22 @@ final class Workload {
     }
 
     private void phases(MemGuard guard) throws Exception {
-        stops.wire().of(guard);
-        stops.at(Phase.AT_REST.name());
+        checkpoints.wire().of(guard);
+        checkpoints.at(Phase.AT_REST.name());
         guard.<@Nullable Void, Exception>readAll(LENT, lent -> {
             use(lent.getFirst());
-            stops.at(Phase.BORROW.name(), lent.getFirst());
+            checkpoints.at(Phase.BORROW.name(), lent.getFirst());
             return null;
         });
         underLoad(guard);
-        stops.wire().of(null);
+        checkpoints.wire().of(null);
     }
 
     private void storeAll(MemGuard guard, String prefix) {
         Map<String, SecretBuffer> values = new LinkedHashMap<>();
         try {
             for (int i = 0; i < SIZES.length; i++) {
-                values.put(value(i), asking.ask(prefix + value(i), SIZES[i]));
+                values.put(value(i), client.ask(prefix + value(i), SIZES[i]));
             }
             guard.storeAll(values);
         } finally {
@@ -201,7 +201,7 @@ final class Workload {
 
     private void store(MemGuard guard, String name, String canary) {
         int number = canary.startsWith("value ") && Character.isDigit(canary.charAt(6)) ? canary.charAt(6) - '0' : -1;
-        try (var value = asking.ask(canary, number < 0 ? 40 : SIZES[number]);
+        try (var value = client.ask(canary, number < 0 ? 40 : SIZES[number]);
                 var copy = value.<SecretBuffer, RuntimeException>read(SecretBuffer::copyOf)) {
             guard.store(name, copy);
         }
@@ -287,7 +287,7 @@ final class Workload {
         }
         var collector = Thread.ofPlatform().daemon().name("load: collector").start(() -> collect(end));
         Thread.sleep(500); // Only makes the phase richer; nothing depends on it.
-        stops.at(Phase.LOAD.name());
+        checkpoints.at(Phase.LOAD.name());
         end.set(true);
         for (Thread thread : threads) {
             thread.join();

@@ -23,12 +23,12 @@ class FindingsTest {
     void aFileThatVanishesWhileItIsLookedForIsNoError() throws Exception {
         var canaries = new Canaries();
         Files.write(folder.resolve("stays"), canaries.get("value", 32));
-        var needles = canaries.needles();
+        var matcher = canaries.matcher();
         var ended = new AtomicBoolean();
         Thread writer = Thread.ofPlatform().start(() -> comeAndGo(ended));
         try {
             for (int i = 0; i < LOOKS; i++) {
-                var findings = new Findings(needles).addFiles(folder);
+                var findings = new Findings(matcher).addFiles(folder);
                 assertEquals(
                         1,
                         findings.of(Canary.Kind.SECRET, Findings.Protection.NONE)
@@ -77,11 +77,11 @@ class FindingsTest {
                         memory[behind] ^= 1;
                     }
                 }
-                var findings = new Findings(canaries.needles())
+                var findings = new Findings(canaries.matcher())
                         .add(new ByteArrayInputStream(memory), Findings.Protection.NONE, Long::toString);
-                var hits = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
-                assertEquals(1, hits.size());
-                assertEquals(places.size(), hits.getFirst().windows(), "shift " + shift);
+                var matches = findings.of(Canary.Kind.SECRET, Findings.Protection.NONE);
+                assertEquals(1, matches.size());
+                assertEquals(places.size(), matches.getFirst().windows(), "shift " + shift);
                 assertEquals(size, findings.bytes());
             }
         }

@@ -65,14 +65,14 @@ class LeakTest {
         NATIVE_COPY(
                 Place.SWAPPABLE,
                 "SecretBuffer.java",
-                "                PlainCopy.copy(source, segment);",
-                "                PlainCopy.copy(source, segment); Leak.keepNative(source);"),
+                "                PlaintextCopy.copy(source, segment);",
+                "                PlaintextCopy.copy(source, segment); Leak.keepNative(source);"),
         /** The same, in a core dump. */
         NATIVE_COPY_IN_A_CORE_DUMP(
                 Place.GCORE,
                 "SecretBuffer.java",
-                "                PlainCopy.copy(source, segment);",
-                "                PlainCopy.copy(source, segment); Leak.keepNative(source);"),
+                "                PlaintextCopy.copy(source, segment);",
+                "                PlaintextCopy.copy(source, segment); Leak.keepNative(source);"),
         /** A log line says what was stored. */
         VALUE_IN_A_LOG(
                 Place.LOGS,
@@ -155,7 +155,7 @@ class LeakTest {
                 List.of(compiled(mutation)),
                 temporary,
                 text -> {}));
-        assertEquals(State.LEAKED, report.cells().getFirst().state(), TextReport.of(report));
+        assertEquals(Verdict.LEAKED, report.results().getFirst().verdict(), TextReport.of(report));
     }
 
     private Path compiled(Mutation mutation) throws Exception {

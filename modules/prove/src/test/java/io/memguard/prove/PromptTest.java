@@ -41,7 +41,7 @@ class PromptTest {
         Path script = Files.writeString(temporary.resolve("type.py"), TYPE);
         var canaries = new Canaries();
         byte[] passphrase = canaries.get(Workload.PASSPHRASE, 32);
-        byte[] control = canaries.get(Control.HEAP.canary(), Control.SIZE);
+        byte[] control = canaries.get(PositiveControl.HEAP.canary(), PositiveControl.SIZE);
         var settings = Settings.software(List.of(), temporary);
         var process = new ProcessBuilder(
                         "python3",
@@ -62,8 +62,8 @@ class PromptTest {
             in.flush();
             String[] said = String.valueOf(out.readLine()).split(" ", 2);
             assertEquals("False", said[1], "what is typed is not shown");
-            Findings findings = memory(Long.parseLong(said[0]), canaries.needles());
-            assertTrue(findings.has(Control.HEAP), "what was planted is found");
+            Findings findings = memory(Long.parseLong(said[0]), canaries.matcher());
+            assertTrue(findings.has(PositiveControl.HEAP), "what was planted is found");
             assertEquals(List.of(), findings.of(Canary.Kind.SECRET, Findings.Protection.NONE));
             assertEquals(List.of(), findings.of(Canary.Kind.SECRET, Findings.Protection.LOCKED));
             in.write("\n");
@@ -71,9 +71,9 @@ class PromptTest {
         process.waitFor();
     }
 
-    private static Findings memory(long pid, Needles needles) throws IOException {
+    private static Findings memory(long pid, CanaryMatcher matcher) throws IOException {
         try (var memory = new ProcessMemory(pid)) {
-            var findings = new Findings(needles);
+            var findings = new Findings(matcher);
             memory.search(findings, region -> true);
             return findings;
         }

@@ -71,27 +71,27 @@ class ProveTest {
                 List.of(),
                 temporary,
                 text -> {}));
-        var cell = report.cells().getFirst();
-        assertEquals(State.NOT_PROVEN, cell.state(), cell.toString());
-        assertTrue(cell.note().contains("smaller -Xmx"), cell.toString());
+        var result = report.results().getFirst();
+        assertEquals(Verdict.NOT_PROVEN, result.verdict(), result.toString());
+        assertTrue(result.note().contains("smaller -Xmx"), result.toString());
     }
 
     private static void assertNothingIsFound(Report report) throws IOException {
         String text = TextReport.of(report);
         System.out.println(text);
-        assertEquals(0, report.count(State.LEAKED), text);
+        assertEquals(0, report.count(Verdict.LEAKED), text);
         assertEquals(
-                Place.values().length * Phase.values().length, report.cells().size(), text);
-        for (Cell cell : report.cells()) {
+                Place.values().length * Phase.values().length, report.results().size(), text);
+        for (Result result : report.results()) {
             // What this machine does not allow is said; what was planted must be found wherever it is looked.
-            assertFalse(cell.note().startsWith(Search.CONTROL_MISSING), text);
-            assertTrue(cell.state() != State.NOT_PROVEN || !cell.note().isEmpty(), text);
+            assertFalse(result.note().startsWith(Search.CONTROL_MISSING), text);
+            assertTrue(result.verdict() != Verdict.NOT_PROVEN || !result.note().isEmpty(), text);
         }
-        Cell crash = report.cells().stream()
-                .filter(cell -> cell.place() == Place.HS_ERR && cell.phase() == Phase.BORROW)
+        Result crash = report.results().stream()
+                .filter(result -> result.place() == Place.HS_ERR && result.phase() == Phase.BORROW)
                 .findFirst()
                 .orElseThrow();
-        assertEquals(State.EXCEPTION, crash.state(), "native code that crashes shows what it was lent: " + text);
+        assertEquals(Verdict.EXCEPTION, crash.verdict(), "native code that crashes shows what it was lent: " + text);
         assertTrue(crash.note().contains("-XX:ErrorFile=/dev/null"), text);
         Set<String> known = Set.of(Workload.DIRECT, Workload.HELD, "container password");
         assertTrue(report.exceptions().stream().map(Report.KnownException::what).allMatch(known::contains), text);

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 
 /** Finds a token by what it says about itself: numbers of slots change from one start to the next. */
-final class Slots {
-    private Slots() {}
+final class SlotFinder {
+    private SlotFinder() {}
 
     /** A slot with a token in it. */
     record Found(long slot, TokenInfo info) {}
@@ -20,7 +20,7 @@ final class Slots {
             try {
                 found.add(new Found(slot, module.functions().tokenInfo(slot)));
             } catch (CkException e) {
-                if (Ckr.mayBeBroken(e.rv())) {
+                if (ReturnValues.mayBeBroken(e.rv())) {
                     throw e;
                 }
                 // A slot whose token was taken out meanwhile.
@@ -45,7 +45,7 @@ final class Slots {
                     module.use(() -> all(module)).stream()
                             .map(one -> one.info().name())
                             .toList());
-            return Ckr.keyInvalid(
+            return ReturnValues.keyInvalid(
                     "no token in " + module.file() + " fits the URI; there are: " + (seen.isEmpty() ? "none" : seen)
                             + " (see 'memguard token list')",
                     null);

@@ -9,31 +9,32 @@ import java.util.List;
 import java.util.Map;
 
 /** Looks at the same values kept in other ways, by the same searches. */
-final class Peers {
+final class Baselines {
     /** Where a service has its values while it runs. */
     static final List<Place> PLACES = List.of(Place.FULL_DUMP, Place.MEMORY, Place.GCORE);
 
     static final List<Phase> PHASES = List.of(Phase.AT_REST, Phase.BORROW, Phase.AFTER_CLOSE);
 
-    private Peers() {}
+    private Baselines() {}
 
-    /** By the name of the peer. */
-    static Map<String, List<Cell>> look(Settings settings, Path work) throws IOException, InterruptedException {
-        var all = new LinkedHashMap<String, List<Cell>>();
-        for (Peer peer : Peer.values()) {
-            settings.progress().accept("the same in " + peer.title());
-            all.put(peer.title(), look(peer, settings, Files.createDirectory(work.resolve(peer.name()))));
+    /** By the name of the baseline. */
+    static Map<String, List<Result>> look(Settings settings, Path work) throws IOException, InterruptedException {
+        var all = new LinkedHashMap<String, List<Result>>();
+        for (Baseline baseline : Baseline.values()) {
+            settings.progress().accept("the same in " + baseline.title());
+            all.put(baseline.title(), look(baseline, settings, Files.createDirectory(work.resolve(baseline.name()))));
         }
         return all;
     }
 
-    private static List<Cell> look(Peer peer, Settings settings, Path work) throws IOException, InterruptedException {
+    private static List<Result> look(Baseline baseline, Settings settings, Path work)
+            throws IOException, InterruptedException {
         var canaries = new Canaries();
-        for (Control control : Control.values()) {
-            canaries.get(control.canary(), Control.SIZE);
+        for (PositiveControl control : PositiveControl.values()) {
+            canaries.get(control.canary(), PositiveControl.SIZE);
         }
-        var cells = new ArrayList<Cell>();
-        try (var child = new Child(settings, work, PeerWorkload.class, List.of(peer.name()), canaries)) {
+        var results = new ArrayList<Result>();
+        try (var child = new SubjectJvm(settings, work, BaselineWorkload.class, List.of(baseline.name()), canaries)) {
             for (Phase phase : PHASES) {
                 String stop = child.nextStop();
                 if (!stop.equals(phase.name())) {
@@ -41,18 +42,18 @@ final class Peers {
                 }
                 var search = new Search(child, phase, canaries, false);
                 for (Place place : PLACES) {
-                    cells.add(search.at(place).cell());
+                    results.add(search.at(place).result());
                 }
                 child.go();
             }
         } catch (IOException e) {
-            String why = peer == Peer.ASHERAH
+            String why = baseline == Baseline.ASHERAH
                     ? "its library is not there: name its jars by --peer-class-path"
                     : String.valueOf(e.getMessage());
             return PHASES.stream()
-                    .map(phase -> Cell.notProven(PLACES.getFirst(), phase, why))
+                    .map(phase -> Result.notProven(PLACES.getFirst(), phase, why))
                     .toList();
         }
-        return cells;
+        return results;
     }
 }

@@ -6,4 +6,4 @@ package io.memguard.keys;
  * @param key ready for use; the receiver closes it
  * @param record how to open it again
  */
-public record NewKey(StoreKey key, KeyRecord record) {}
+public record CreatedKey(StoreKey key, KeyDescriptor record) {}

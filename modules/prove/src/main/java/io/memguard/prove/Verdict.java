@@ -1,7 +1,7 @@
 package io.memguard.prove;
 
-/** What a cell says, the best first. */
-public enum State {
+/** What a result says, the best first. */
+public enum Verdict {
     /** The planted control was found, no secret was. */
     CLEAN("✓", "clean"),
     /** Something was found where the documentation says it is. */
@@ -14,7 +14,7 @@ public enum State {
     private final String sign;
     private final String word;
 
-    State(String sign, String word) {
+    Verdict(String sign, String word) {
         this.sign = sign;
         this.word = word;
     }

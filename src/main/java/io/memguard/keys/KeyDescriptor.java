@@ -11,9 +11,9 @@ import java.util.TreeMap;
  * @param mode how the key is used
  * @param parameters the provider's own; names of {@code a-z0-9-}, values of printable ASCII
  */
-public record KeyRecord(String provider, KeyMode mode, Map<String, String> parameters) {
+public record KeyDescriptor(String provider, KeyMode mode, Map<String, String> parameters) {
     /** Checks that the record can be written to the metadata and read back unchanged. */
-    public KeyRecord {
+    public KeyDescriptor {
         requireMatch(provider, "[a-z0-9-]{1,64}");
         parameters = java.util.Collections.unmodifiableMap(new TreeMap<>(parameters));
         parameters.forEach((name, value) -> {

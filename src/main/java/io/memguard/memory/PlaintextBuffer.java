@@ -9,32 +9,32 @@ import org.jspecify.annotations.Nullable;
  * Protected memory for plaintext that is on its way: a window, or without the native library locked pages. Whoever takes
  * it closes it, which wipes it. Not thread-safe.
  */
-public final class Scratch implements AutoCloseable {
+public final class PlaintextBuffer implements AutoCloseable {
     private static final long NONE = -1;
 
     private long window = NONE;
     private @Nullable GuardedMemory pages;
     private long length;
 
-    private Scratch() {}
+    private PlaintextBuffer() {}
 
     /**
      * One without memory: so that there is what closes it before there is anything to lose. What throws between taking memory
      * and returning it to a caller, for want of heap, would lose it for good.
      */
-    public static Scratch empty() {
-        return new Scratch();
+    public static PlaintextBuffer empty() {
+        return new PlaintextBuffer();
     }
 
     /** One with memory, see {@link #fill}. */
-    public static Scratch take(long length) {
-        var scratch = empty();
-        scratch.fill(length);
-        return scratch;
+    public static PlaintextBuffer take(long length) {
+        var buffer = empty();
+        buffer.fill(length);
+        return buffer;
     }
 
     /**
-     * Takes {@code size} zeros, in place of what it had. Where all locked memory is lent it waits as long as {@link
+     * Takes a zeroed buffer of {@code size} bytes, in place of what it had. Where all locked memory is lent it waits as long as {@link
      * LockedMemory#waitAtMost} says.
      *
      * @throws io.memguard.MemGuardException SECURITY_ERROR, which names the limit
@@ -49,10 +49,10 @@ public final class Scratch implements AutoCloseable {
         length = size;
     }
 
-    /** Lends {@code length} zeros, writable; wiped when the callback ends. */
+    /** Provides a zeroed buffer of {@code length} bytes, writable; wiped when the callback ends. */
     public static <R extends @Nullable Object, X extends Throwable> R lend(long length, Borrower<R, X> use) throws X {
-        try (var scratch = take(length)) {
-            return scratch.write(use);
+        try (var buffer = take(length)) {
+            return buffer.write(use);
         }
     }
 

@@ -8,4 +8,4 @@ package io.memguard.prove;
  * @param where the first piece and its place, for whoever looks for the cause
  * @param windows how many pieces of 8 bytes were found, copies included
  */
-public record Hit(String canary, String encoding, String where, long windows) {}
+public record Match(String canary, String encoding, String where, long windows) {}

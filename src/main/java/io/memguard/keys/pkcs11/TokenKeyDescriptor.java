@@ -1,7 +1,7 @@
 package io.memguard.keys.pkcs11;
 
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
-import io.memguard.keys.KeyRecord;
 import io.memguard.keys.WrappedKey;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -11,7 +11,7 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /** What the metadata of a store says about its key in a token; docs/FORMAT.md has the words. */
-final class TokenRecord {
+final class TokenKeyDescriptor {
     private static final String TOKEN = "token";
     private static final String SERIAL = "serial";
     private static final String LABEL = "object";
@@ -23,9 +23,9 @@ final class TokenRecord {
     private static final String MADE = "memguard";
     private static final String FOUND = "token";
 
-    private final KeyRecord record;
+    private final KeyDescriptor record;
 
-    TokenRecord(KeyRecord record) {
+    TokenKeyDescriptor(KeyDescriptor record) {
         this.record = record;
     }
 
@@ -86,7 +86,7 @@ final class TokenRecord {
     }
 
     /** Whether both name one key. */
-    boolean isSameKey(TokenRecord other) {
+    boolean isSameKey(TokenKeyDescriptor other) {
         return label().equals(other.label())
                 && id().equals(other.id())
                 && record.parameters()
@@ -128,7 +128,7 @@ final class TokenRecord {
     }
 
     private static RuntimeException damaged(String name) {
-        return Ckr.keyInvalid(
+        return ReturnValues.keyInvalid(
                 "the store's metadata has no valid " + name + "; restore store.meta from a backup of this store", null);
     }
 }

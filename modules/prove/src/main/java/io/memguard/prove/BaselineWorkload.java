@@ -15,17 +15,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A service that keeps its values in another way, as carefully as that allows: arrays are wiped when they are done with.
- * Arguments: work folder, {@link Peer}.
+ * Arguments: work folder, {@link Baseline}.
  */
-final class PeerWorkload {
+final class BaselineWorkload {
     private static final int VALUES = 3;
 
     // What a search must find.
     private static byte @Nullable [] heap;
 
-    private PeerWorkload() {}
+    private BaselineWorkload() {}
 
-    /** How a peer keeps one value, uses it, and drops it. */
+    /** How a baseline keeps one value, uses it, and drops it. */
     private interface Kept {
         void use(Inside inside) throws Exception;
 
@@ -38,37 +38,37 @@ final class PeerWorkload {
 
     public static void main(String[] arguments) throws Exception {
         Path work = Path.of(arguments[0]);
-        try (var asking = new Asking(work.resolve("socket"))) {
-            heap = asking.control(Control.HEAP);
-            byte[] inNative = asking.control(Control.NATIVE);
+        try (var client = new CanaryClient(work.resolve("socket"))) {
+            heap = client.control(PositiveControl.HEAP);
+            byte[] inNative = client.control(PositiveControl.NATIVE);
             java.lang.foreign.Arena.global().allocateFrom(ValueLayout.JAVA_BYTE, inNative);
             Arrays.fill(inNative, (byte) 0);
-            var stops = new Stops(asking, work.resolve("traffic"));
+            var checkpoints = new Checkpoints(client, work.resolve("traffic"));
             var all = new ArrayList<Kept>();
             for (int i = 0; i < VALUES; i++) {
-                all.add(keep(Peer.valueOf(arguments[1]), value(asking, i)));
+                all.add(keep(Baseline.valueOf(arguments[1]), value(client, i)));
             }
-            stops.at(Phase.AT_REST.name());
-            all.getFirst().use(() -> stops.at(Phase.BORROW.name()));
+            checkpoints.at(Phase.AT_REST.name());
+            all.getFirst().use(() -> checkpoints.at(Phase.BORROW.name()));
             for (Kept kept : all) {
                 kept.drop();
             }
             all.clear();
             System.gc();
-            stops.at(Phase.AFTER_CLOSE.name());
+            checkpoints.at(Phase.AFTER_CLOSE.name());
         }
         System.out.println("done " + (heap == null ? 0 : heap.length));
         System.exit(0);
     }
 
-    private static byte[] value(Asking asking, int number) {
-        try (var buffer = asking.ask("text " + number, 32)) {
+    private static byte[] value(CanaryClient client, int number) {
+        try (var buffer = client.ask("text " + number, 32)) {
             return buffer.<byte[], RuntimeException>read(bytes -> bytes.toArray(ValueLayout.JAVA_BYTE));
         }
     }
 
-    private static Kept keep(Peer peer, byte[] value) throws Exception {
-        return switch (peer) {
+    private static Kept keep(Baseline baseline, byte[] value) throws Exception {
+        return switch (baseline) {
             case STRING -> inString(new String(value, StandardCharsets.US_ASCII));
             case ARRAY -> inArray(value);
             case KEY_STORE -> inKeyStore(value);

@@ -9,7 +9,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What return values of tokens mean here (PKCS #11 v3.0, section 5.1): whether it can be mended, and what to do. */
-final class Ckr {
+final class ReturnValues {
     private record Meaning(String name, String advice) {}
 
     private static final String GONE = "the token is not there; put it in or start its service, and try again";
@@ -118,7 +118,7 @@ final class Ckr {
 
     private static final Set<Long> WRONG_PIN = Set.of(CKR_PIN_INCORRECT(), CKR_PIN_INVALID(), CKR_PIN_LEN_RANGE());
 
-    private Ckr() {}
+    private ReturnValues() {}
 
     private static Map.Entry<Long, Meaning> meaning(long rv, String name, String advice) {
         return Map.entry(rv, new Meaning(name, advice));

@@ -12,7 +12,7 @@ import java.util.List;
  * Finds any 8 consecutive bytes of any canary, in any of its {@link Encodings}, in one pass over whatever is looked at.
  * Thread-safe.
  */
-final class Needles {
+final class CanaryMatcher {
     /** The longest piece that is compared; so much of a chunk has to be seen again with the next one. */
     static final int LONGEST = 64;
 
@@ -30,7 +30,7 @@ final class Needles {
     private final int[] form; // Its index + 1; 0 is an empty place.
     private final int[] offset;
 
-    Needles(Collection<Canary> canaries) {
+    CanaryMatcher(Collection<Canary> canaries) {
         long windows = 0;
         for (Canary canary : canaries) {
             if (canary.kind() == Canary.Kind.IGNORED) {

@@ -12,18 +12,18 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** Where the child waits to be looked at. Says where it is by a line, and does what it is told until it may go on. */
-final class Stops {
+final class Checkpoints {
     private final BufferedReader commands =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
-    private final Wire wire;
-    private final Asking asking;
+    private final JmxTraffic wire;
+    private final CanaryClient client;
 
-    Stops(Asking asking, Path traffic) {
-        this.asking = asking;
-        this.wire = new Wire(asking, traffic);
+    Checkpoints(CanaryClient client, Path traffic) {
+        this.client = client;
+        this.wire = new JmxTraffic(client, traffic);
     }
 
-    Wire wire() {
+    JmxTraffic wire() {
         return wire;
     }
 
@@ -42,7 +42,7 @@ final class Stops {
                 case "go" -> {
                     return;
                 }
-                case "event" -> ControlEvent.commit(asking);
+                case "event" -> ControlEvent.commit(client);
                 case "wire" -> wire.use();
                 case "crash" -> crash(lent);
                 default -> throw new IllegalArgumentException(command);

@@ -1,7 +1,7 @@
 package io.memguard.prove;
 
 /** Random bytes that are left in a place on purpose, so that a search of it is known to find what is there. */
-enum Control {
+enum PositiveControl {
     HEAP,
     NATIVE,
     THREAD,

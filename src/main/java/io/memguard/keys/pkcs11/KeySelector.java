@@ -2,8 +2,8 @@ package io.memguard.keys.pkcs11;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
-import io.memguard.keys.KeyRecord;
 import io.memguard.keys.StoreContext;
 import io.memguard.memory.Sodium;
 import java.nio.charset.StandardCharsets;
@@ -14,7 +14,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /** The key of a new store: the one that the token has by that label, or one that it makes now. */
-final class KeyChoice {
+final class KeySelector {
     /** How the id of a key begins that this library made for one store: "memguard" in ASCII; its nonce follows. */
     private static final String OWN_ID = HexFormat.of().formatHex("memguard".getBytes(StandardCharsets.US_ASCII));
 
@@ -35,7 +35,7 @@ final class KeyChoice {
      * @param wanted null for the first mode that can be served
      * @param exportable whether a key may be used that can be read out of the token
      */
-    KeyChoice(Token token, String label, @Nullable String id, @Nullable KeyMode wanted, boolean exportable) {
+    KeySelector(Token token, String label, @Nullable String id, @Nullable KeyMode wanted, boolean exportable) {
         this.token = token;
         this.label = label;
         this.id = id;
@@ -70,11 +70,11 @@ final class KeyChoice {
     }
 
     /** Whether this is the key that the next one comes after, and that was made by this library, in this token. */
-    private boolean isRotated(KeyRecord inUse) {
+    private boolean isRotated(KeyDescriptor inUse) {
         if (!inUse.provider().equals(Pkcs11Keys.TYPE)) {
             return false;
         }
-        var known = new TokenRecord(inUse);
+        var known = new TokenKeyDescriptor(inUse);
         return known.isMade()
                 && known.isIn(token.info())
                 && (known.label().equals(label) || known.label().startsWith(label + "-"));
@@ -139,7 +139,7 @@ final class KeyChoice {
     private Chosen use(TokenKey present) {
         String found = present.id();
         if (isOwn(found)) {
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     "the key '" + label + "' in " + token + " was made for another store, which destroys it one day;"
                             + " choose another object= (to share a key, make one with the token's own tools)",
                     null);
@@ -147,14 +147,15 @@ final class KeyChoice {
         var key = new TokenKey(token, label, found);
         key.requireConfined(exportable);
         KeyMode served = key.mode()
-                .orElseThrow(() -> Ckr.keyInvalid(
+                .orElseThrow(() -> ReturnValues.keyInvalid(
                         "the key '" + label + "' can neither encrypt (AES) nor sign (HMAC); choose another object=",
                         null));
         if (wanted != null && wanted != served) {
-            throw Ckr.keyInvalid("the key '" + label + "' serves the mode " + served + ", not " + wanted, null);
+            throw ReturnValues.keyInvalid(
+                    "the key '" + label + "' serves the mode " + served + ", not " + wanted, null);
         }
         if (!TokenModes.usable(token.module(), token.slot()).contains(served)) {
-            throw Ckr.keyInvalid(token + " lacks the mechanism for the key '" + label + "'", null);
+            throw ReturnValues.keyInvalid(token + " lacks the mechanism for the key '" + label + "'", null);
         }
         return new Chosen(key, found, served, false);
     }

@@ -28,13 +28,13 @@ import javax.management.remote.JMXServiceURL;
 import org.jspecify.annotations.Nullable;
 
 /** Uses the store as a remote JMX client does, over TCP on this machine, and keeps all bytes of it in a file. */
-final class Wire {
-    private final Asking asking;
+final class JmxTraffic {
+    private final CanaryClient client;
     private final Path traffic;
     private @Nullable MemGuard guard;
 
-    Wire(Asking asking, Path traffic) {
-        this.asking = asking;
+    JmxTraffic(CanaryClient client, Path traffic) {
+        this.client = client;
         this.traffic = traffic;
     }
 
@@ -52,8 +52,8 @@ final class Wire {
     @SuppressWarnings("BanJNDI") // Its own server, on loopback.
     void use() throws Exception {
         var server = ManagementFactory.getPlatformMBeanServer();
-        var controlName = new ObjectName("io.memguard.prove:type=Control");
-        String random = HexFormat.of().formatHex(asking.control(Control.BEAN));
+        var controlName = new ObjectName("io.memguard.prove:type=PositiveControl");
+        String random = HexFormat.of().formatHex(client.control(PositiveControl.BEAN));
         ControlMXBean control = () -> random;
         server.registerMBean(new javax.management.StandardMBean(control, ControlMXBean.class, true), controlName);
         try (OutputStream recorder =

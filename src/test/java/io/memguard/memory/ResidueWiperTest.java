@@ -14,7 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 /** Libraries leave nothing of a key on the stack of the thread that called them. */
-class TracesTest {
+class ResidueWiperTest {
     private static final int KEY = 32;
     private static final int PIECE = 8;
 

@@ -19,10 +19,10 @@ import javax.crypto.SecretKey;
  * SunPKCS11 on a token that this package is logged in to already: the login is the process's, so no PIN passes through
  * {@code char[]}. One provider for each slot, kept, since SunPKCS11 can't be unloaded.
  */
-final class SunRoute {
+final class SunPkcs11Bridge {
     private static final Map<String, Provider> PROVIDERS = new ConcurrentHashMap<>();
 
-    private SunRoute() {}
+    private SunPkcs11Bridge() {}
 
     /**
      * Whether any SunPKCS11 lives in this process, ours or another's: its native half is loaded with the first one. Where
@@ -55,7 +55,7 @@ final class SunRoute {
         try {
             return sun.configure(configuration);
         } catch (RuntimeException e) { // ProviderException and InvalidParameterException have no closer parent.
-            throw Ckr.keyInvalid("SunPKCS11 does not take " + token + ": " + e.getMessage(), e);
+            throw ReturnValues.keyInvalid("SunPKCS11 does not take " + token + ": " + e.getMessage(), e);
         }
     }
 
@@ -66,7 +66,7 @@ final class SunRoute {
             keys.load(null, null);
             return keys;
         } catch (GeneralSecurityException | IOException e) {
-            throw Ckr.keyInvalid("SunPKCS11 can't open " + token + ": " + e.getMessage(), e);
+            throw ReturnValues.keyInvalid("SunPKCS11 can't open " + token + ": " + e.getMessage(), e);
         }
     }
 
@@ -77,8 +77,8 @@ final class SunRoute {
                 return key;
             }
         } catch (GeneralSecurityException e) {
-            throw Ckr.keyInvalid("SunPKCS11 can't use the key '" + label + "' of " + token, e);
+            throw ReturnValues.keyInvalid("SunPKCS11 can't use the key '" + label + "' of " + token, e);
         }
-        throw Ckr.keyInvalid("SunPKCS11 finds no key '" + label + "' in " + token, null);
+        throw ReturnValues.keyInvalid("SunPKCS11 finds no key '" + label + "' in " + token, null);
     }
 }

@@ -17,10 +17,10 @@ import java.nio.file.Path;
  * The child's end of the socket through which canaries come, straight into protected memory. A question is a name and a
  * size in a line; the answer is its length in 4 bytes and the canary. Thread-safe.
  */
-final class Asking implements AutoCloseable {
+final class CanaryClient implements AutoCloseable {
     private final SocketChannel channel;
 
-    Asking(Path socket) throws IOException {
+    CanaryClient(Path socket) throws IOException {
         channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         channel.connect(UnixDomainSocketAddress.of(socket));
     }
@@ -43,8 +43,8 @@ final class Asking implements AutoCloseable {
     }
 
     /** What is to be found: on the heap. */
-    byte[] control(Control control) {
-        try (var buffer = ask(control.canary(), Control.SIZE)) {
+    byte[] control(PositiveControl control) {
+        try (var buffer = ask(control.canary(), PositiveControl.SIZE)) {
             return buffer.<byte[], RuntimeException>read(bytes -> bytes.toArray(ValueLayout.JAVA_BYTE));
         }
     }

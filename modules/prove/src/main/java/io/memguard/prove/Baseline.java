@@ -1,7 +1,7 @@
 package io.memguard.prove;
 
 /** Other ways in which a service keeps the same values. */
-enum Peer {
+enum Baseline {
     STRING("String"),
     ARRAY("byte[]"),
     KEY_STORE("java.security.KeyStore (PKCS12)"),
@@ -9,7 +9,7 @@ enum Peer {
 
     private final String title;
 
-    Peer(String title) {
+    Baseline(String title) {
         this.title = title;
     }
 

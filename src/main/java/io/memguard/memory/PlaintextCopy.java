@@ -8,10 +8,10 @@ import java.lang.foreign.MemorySegment;
  * Copies plaintext from one piece of protected memory to another. The JVM's own copying leaves the last bytes in vector
  * registers, which it saves to ordinary memory with the next thread state: they were found there.
  */
-public final class PlainCopy {
+public final class PlaintextCopy {
     private static boolean linked; // Set once; a thread that does not see it yet does it again.
 
-    private PlainCopy() {}
+    private PlaintextCopy() {}
 
     /** Copies all of {@code from} to the beginning of {@code to}. */
     public static void copy(MemorySegment from, MemorySegment to) {

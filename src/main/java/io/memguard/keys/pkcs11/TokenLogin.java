@@ -13,13 +13,13 @@ import org.jspecify.annotations.Nullable;
  * token may want it again: after it came back, or after somebody in the process logged out. A PIN that the token refused
  * is not tried again, and the last try before it locks is left to a human. Calls do not overlap.
  */
-final class Login implements AutoCloseable {
+final class TokenLogin implements AutoCloseable {
     private final Pkcs11Module module;
     private final SecretSource source;
     private @Nullable SealedBytes pin;
     private boolean refused;
 
-    Login(Pkcs11Module module, SecretSource source) {
+    TokenLogin(Pkcs11Module module, SecretSource source) {
         this.module = module;
         this.source = source;
     }
@@ -55,20 +55,20 @@ final class Login implements AutoCloseable {
         }
         var refusals = new RefusedPins(module.file(), token);
         if (refused || refusals.contains(pin())) {
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     token
                             + " has refused this PIN before, and it is not tried again, since tokens lock: correct the PIN;"
                             + " if it was the token that was corrected, delete " + refusals.file(),
                     null);
         }
         if (token.has(CKF_USER_PIN_FINAL_TRY())) {
-            throw Ckr.keyInvalid(
+            throw ReturnValues.keyInvalid(
                     token + " has one try left before it locks, which is not spent here; log in once by hand"
                             + " (pkcs11-tool --login --list-objects) to reset its counter",
                     null);
         }
         long rv = pin().<Long, RuntimeException>read(text -> module.functions().login(session, text));
-        refused = Ckr.isWrongPin(rv);
+        refused = ReturnValues.isWrongPin(rv);
         if (refused) {
             refusals.add(pin(), module.functions().tokenInfo(slot));
         }

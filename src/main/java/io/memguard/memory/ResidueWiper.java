@@ -3,8 +3,8 @@ package io.memguard.memory;
 import static io.memguard.ffi.cache.CacheLibrary.mg_wipe_traces;
 
 /** What libraries of others leave of plaintext where they worked. Thread-safe. */
-public final class Traces {
-    private Traces() {}
+public final class ResidueWiper {
+    private ResidueWiper() {}
 
     /** Wipes registers and the stack below the caller, right after a call of another library from the same frame. */
     public static void wipe() {

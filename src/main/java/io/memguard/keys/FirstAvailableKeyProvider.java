@@ -7,12 +7,12 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The first of several providers that works; an existing store's own, once there is one. */
-final class FirstOf implements KeyProvider {
-    private static final System.Logger LOG = System.getLogger(FirstOf.class.getName());
+final class FirstAvailableKeyProvider implements KeyProvider {
+    private static final System.Logger LOG = System.getLogger(FirstAvailableKeyProvider.class.getName());
 
     private final List<KeyProvider> candidates;
 
-    FirstOf(List<KeyProvider> candidates) {
+    FirstAvailableKeyProvider(List<KeyProvider> candidates) {
         this.candidates = candidates;
     }
 
@@ -32,7 +32,7 @@ final class FirstOf implements KeyProvider {
      * switches to these providers gets it from the first.
      */
     @Override
-    public NewKey create(StoreContext store) {
+    public CreatedKey create(StoreContext store) {
         if (store.current().isPresent()) {
             return holder(store, store.current().get()).create(store);
         }
@@ -42,7 +42,7 @@ final class FirstOf implements KeyProvider {
         return first(store);
     }
 
-    private KeyProvider holder(StoreContext store, KeyRecord current) {
+    private KeyProvider holder(StoreContext store, KeyDescriptor current) {
         return candidates.stream()
                 .filter(candidate -> candidate.opens(current.provider()))
                 .filter(candidate -> candidate.has(store, current))
@@ -54,11 +54,11 @@ final class FirstOf implements KeyProvider {
                                 + " the next one; make its token or file available and try again"));
     }
 
-    private NewKey first(StoreContext store) {
+    private CreatedKey first(StoreContext store) {
         @Nullable MemGuardException first = null;
         for (KeyProvider candidate : candidates) {
             try {
-                NewKey made = candidate.create(store);
+                CreatedKey made = candidate.create(store);
                 LOG.log(System.Logger.Level.INFO, "the new store''s key is with ''{0}''", candidate.type());
                 return made;
             } catch (MemGuardException e) {
@@ -82,21 +82,22 @@ final class FirstOf implements KeyProvider {
     }
 
     @Override
-    public StoreKey open(StoreContext store, KeyRecord record) {
+    public StoreKey open(StoreContext store, KeyDescriptor record) {
         if (store.current().isPresent()) {
-            return new FirstOf(List.of(holder(store, store.current().get())))
+            return new FirstAvailableKeyProvider(
+                            List.of(holder(store, store.current().get())))
                     .own(record, one -> one.open(store, record));
         }
         return own(record, provider -> provider.open(store, record));
     }
 
     @Override
-    public StoreKey openEmergency(StoreContext store, KeyRecord record) {
-        return own(record, provider -> provider.openEmergency(store, record));
+    public StoreKey openOnHeap(StoreContext store, KeyDescriptor record) {
+        return own(record, provider -> provider.openOnHeap(store, record));
     }
 
     @Override
-    public void erase(StoreContext store, KeyRecord record) {
+    public void erase(StoreContext store, KeyDescriptor record) {
         own(record, provider -> {
             provider.erase(store, record);
             return true;
@@ -104,13 +105,13 @@ final class FirstOf implements KeyProvider {
     }
 
     @Override
-    public boolean has(StoreContext store, KeyRecord record) {
+    public boolean has(StoreContext store, KeyDescriptor record) {
         return candidates.stream()
                 .anyMatch(candidate -> candidate.opens(record.provider()) && candidate.has(store, record));
     }
 
     @Override
-    public boolean isGone(StoreContext store, KeyRecord record) {
+    public boolean isGone(StoreContext store, KeyDescriptor record) {
         return candidates.stream()
                 .anyMatch(candidate -> candidate.opens(record.provider()) && candidate.isGone(store, record));
     }
@@ -124,7 +125,7 @@ final class FirstOf implements KeyProvider {
 
     /** By the one that was to make the key: the others refuse. */
     @Override
-    public void eraseUnrecorded(StoreContext store, List<KeyRecord> recorded) {
+    public void eraseUnrecorded(StoreContext store, List<KeyDescriptor> recorded) {
         @Nullable MemGuardException failure = null;
         boolean done = false;
         for (KeyProvider candidate : candidates) {
@@ -141,7 +142,7 @@ final class FirstOf implements KeyProvider {
     }
 
     /** Two of one kind (an HSM and a TPM): the one that has the store's key. */
-    private <R> R own(KeyRecord record, Function<KeyProvider, R> use) {
+    private <R> R own(KeyDescriptor record, Function<KeyProvider, R> use) {
         @Nullable MemGuardException failure = null;
         for (KeyProvider candidate : candidates) {
             if (candidate.opens(record.provider())) {

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 
 /** Programs that look at the child. */
-final class Tool {
-    private Tool() {}
+final class ExternalTool {
+    private ExternalTool() {}
 
     /** A program of the JDK that runs this. */
     static String ofJdk(String name, String use) throws Unavailable {

@@ -24,7 +24,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /** A JVM with the user's options that is looked at, and its folder. Answers its questions for canaries. */
-final class Child implements AutoCloseable {
+final class SubjectJvm implements AutoCloseable {
     private static final long PATIENCE = TimeUnit.MINUTES.toNanos(5);
     private static final String END = "its output ended";
     private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
@@ -41,7 +41,8 @@ final class Child implements AutoCloseable {
      * @param work its folder, short enough for the name of a socket (unix(7))
      * @param arguments after the work folder
      */
-    Child(Settings settings, Path work, Class<?> main, List<String> arguments, Canaries canaries) throws IOException {
+    SubjectJvm(Settings settings, Path work, Class<?> main, List<String> arguments, Canaries canaries)
+            throws IOException {
         this.work = work;
         this.canaries = canaries;
         for (String folder : List.of("tmp", "cwd", "captures")) {
@@ -59,9 +60,9 @@ final class Child implements AutoCloseable {
         command.addAll(options());
         command.addAll(List.of("-cp", settings.classPath(), main.getName(), work.toString()));
         command.addAll(arguments);
-        command.add(control(Control.ARGUMENT));
+        command.add(control(PositiveControl.ARGUMENT));
         var builder = new ProcessBuilder(command).directory(work.resolve("cwd").toFile());
-        builder.environment().put("MEMGUARD_PROVE_CONTROL", control(Control.VARIABLE));
+        builder.environment().put("MEMGUARD_PROVE_CONTROL", control(PositiveControl.VARIABLE));
         builder.redirectError(ProcessBuilder.Redirect.appendTo(log().toFile()));
         process = builder.start();
         ALIVE.add(process);
@@ -84,8 +85,8 @@ final class Child implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED");
     }
 
-    private String control(Control control) {
-        return HexFormat.of().formatHex(canaries.get(control.canary(), Control.SIZE));
+    private String control(PositiveControl control) {
+        return HexFormat.of().formatHex(canaries.get(control.canary(), PositiveControl.SIZE));
     }
 
     long pid() {

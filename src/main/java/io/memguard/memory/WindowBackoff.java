@@ -12,7 +12,7 @@ import java.util.function.LongSupplier;
  * Waits for a window while all locked memory is lent, instead of failing at the first rush: as long as others that wait get
  * theirs, its turn will come. A nested borrow that can never succeed ends after it, too.
  */
-final class WindowWait {
+final class WindowBackoff {
     private static final long FIRST_PAUSE = TimeUnit.MICROSECONDS.toNanos(20);
     private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
 
@@ -20,7 +20,7 @@ final class WindowWait {
     private static final AtomicInteger SERVED = new AtomicInteger();
     private static volatile boolean crowded;
 
-    private WindowWait() {}
+    private WindowBackoff() {}
 
     /** Calls until it gets a window (or a stale handle), waiting in Java so that a virtual thread frees its carrier. */
     static long retry(LongSupplier call, long need) {
@@ -65,7 +65,7 @@ final class WindowWait {
                 served = SERVED.get();
                 progress = now;
             }
-            if (now - progress > LockedMemory.patience()
+            if (now - progress > LockedMemory.windowTimeoutNanos()
                     || now - begin > LockedMemory.longestWait()
                     || thread.isInterrupted()) {
                 return checked(window, need);

@@ -11,7 +11,7 @@ import java.util.Optional;
  * did is durable when they return, and seen by every later {@link #get} of any process. Calls for one id do not overlap. Values
  * are no secrets. Errors are {@link io.memguard.MemGuardException}s that say what to do.
  */
-public interface TrustedRecords extends AutoCloseable {
+public interface RollbackRecords extends AutoCloseable {
     /** Bytes of an id. */
     int ID_SIZE = 32;
 
