@@ -20,6 +20,7 @@ module io.memguard {
             io.memguard.cli;
     exports io.memguard.ffi.linux to
             io.memguard.cli;
+    exports io.memguard.jca;
     exports io.memguard.keys;
     exports io.memguard.keys.pkcs11;
     exports io.memguard.keys.software;

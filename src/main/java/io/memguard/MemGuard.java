@@ -8,6 +8,7 @@ import io.memguard.keys.KeyMode;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.pkcs11.Pkcs11Keys;
 import io.memguard.memory.Addresses;
+import io.memguard.memory.KeyCaches;
 import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
@@ -48,6 +49,10 @@ import org.jspecify.annotations.Nullable;
 public final class MemGuard implements AutoCloseable {
     /** How long a memory-only secret lives without use, unless said otherwise. */
     public static final Duration DEFAULT_IDLE = Duration.ofMinutes(10);
+
+    static {
+        KeyCaches.install(store -> ((MemGuard) store).cache.keys());
+    }
 
     private final SecretStore store;
     private final SecretCache cache;

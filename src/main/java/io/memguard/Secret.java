@@ -113,6 +113,13 @@ public final class Secret {
         return value.generation == secrets.generation(stripe) && secrets.isStill(this, value);
     }
 
+    /** Whether there is a value under its name now; where nothing changed since it was last read, that costs nearly nothing. */
+    public boolean exists() {
+        Cached current = cached;
+        boolean known = current != null && !current.isMemoryOnly() && isKnownToBeCurrent(current) && secrets.isOpen();
+        return known || secrets.isThere(this);
+    }
+
     /** The length in bytes. */
     public long size() {
         return this.<Long, RuntimeException>read(MemorySegment::byteSize);

@@ -34,6 +34,7 @@ final class SecretCache implements AutoCloseable {
     private final ConcurrentHashMap<String, Secret> secrets = new ConcurrentHashMap<>();
     private final Sweeper sweeper = new Sweeper(this);
     private volatile @Nullable SealedCache sealed;
+    private @Nullable SealedCache keys;
     private volatile boolean closed;
     private volatile boolean suspended;
     private volatile int tick;
@@ -366,11 +367,44 @@ final class SecretCache implements AutoCloseable {
         return ready;
     }
 
+    /** The cache of keys at work, made when it is first needed. */
+    synchronized SealedCache keys() {
+        requireReady();
+        SealedCache known = keys;
+        if (known == null) {
+            known = SealedCache.create();
+            keys = known;
+        }
+        return known;
+    }
+
+    private synchronized void closeKeys() {
+        SealedCache ending = keys;
+        keys = null;
+        if (ending != null) {
+            ending.close();
+        }
+    }
+
+    /** Whether a value is stored, or in memory, under the name of a handle; the current one is in the cache then. */
+    boolean isThere(Secret secret) {
+        requireOpen();
+        if (!isMemoryOnly(secret.name()) && !store.contains(SecretName.of(secret.name()))) {
+            return false;
+        }
+        secret.size();
+        return true;
+    }
+
     void requireOpen() {
         StackRoom.requireForCall();
         if (closed) {
             throw isClosed();
         }
+    }
+
+    boolean isOpen() {
+        return !closed;
     }
 
     private static IllegalStateException isClosed() {
@@ -384,6 +418,7 @@ final class SecretCache implements AutoCloseable {
         SealedCache ending = sealed;
         sealed = null;
         secrets.clear();
+        closeKeys();
         if (ending != null) {
             ending.close();
         }
@@ -401,6 +436,7 @@ final class SecretCache implements AutoCloseable {
     public void close() {
         closed = true;
         sweeper.close();
+        closeKeys();
         SealedCache ending = sealed;
         if (ending != null) {
             ending.close();

@@ -121,6 +121,11 @@ public final class SealedCache implements AutoCloseable {
         return status != STALE;
     }
 
+    /** What native operations on its values take. */
+    long number() {
+        return cache;
+    }
+
     /** Whether a value is there and has not expired; does not count as a use of it. */
     public boolean contains(long handle) {
         return mg_length(cache, handle) >= 0;

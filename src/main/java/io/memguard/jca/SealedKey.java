@@ -1,0 +1,37 @@
+package io.memguard.jca;
+
+import io.memguard.Secret;
+import io.memguard.memory.SealedValue;
+import java.security.InvalidKeyException;
+import java.security.ProviderException;
+
+/** The sealed bytes of one key, and the secret that they were read from: deleted, the key is refused. Thread-safe. */
+final class SealedKey {
+    private final SealedValue value;
+    private final Secret secret;
+
+    SealedKey(SealedValue value, Secret secret) {
+        this.value = value;
+        this.secret = secret;
+    }
+
+    /** To be asked before every operation; where nothing changed it costs a few nanoseconds. */
+    SealedValue value() {
+        if (!secret.exists()) {
+            throw new ProviderException(gone());
+        }
+        return value;
+    }
+
+    /** The same for the initialization of an engine. */
+    SealedValue valueForInit() throws InvalidKeyException {
+        if (!secret.exists()) {
+            throw new InvalidKeyException(gone());
+        }
+        return value;
+    }
+
+    private static String gone() {
+        return "the key's secret was deleted; store a key under its name, and ask ProtectedKeys for it again";
+    }
+}
