@@ -10,7 +10,10 @@ compiler_headers=${CLANG_INCLUDE:-$(ls -d /usr/lib/llvm-*/lib/clang/*/include 2>
 
 # What a hot read calls is linked as it is; all else shares one shape of call, which io.memguard.ffi.Downcall explains.
 hot='mg_borrow|mg_window_release|mg_copy'
-function_body="/^    (private static class|public static [A-Za-z]+) ($hot)([$]handle)?( \{|\()/,/^    }/"
+# The same, and they take arrays of the heap, during which no garbage is collected: io.memguard.memory.SymmetricCalls keeps them short.
+short='mg_hmac|mg_hmac_begin|mg_hmac_update|mg_gcm_seal|mg_gcm_open|mg_cipher_aad|mg_cipher_update'
+function_body="/^    (private static class|public static [A-Za-z]+) ($hot|$short)([$]handle)?( \{|\()/,/^    }/"
+short_body="/^    private static class ($short) \{/,/^    }/"
 
 bind() { # library, class, header
   rm -rf "$out/io/memguard/ffi/$1"
@@ -27,7 +30,8 @@ bind() { # library, class, header
 
 share_shape() { # files
   local downcall=io.memguard.ffi.Downcall
-  sed -i -E "$function_body b
+  sed -i -E "$short_body s/downcallHandle\(ADDR, DESC\)/downcallHandle(ADDR, DESC, Linker.Option.critical(true))/
+    $function_body b
     s/^( *)public static final MethodHandle HANDLE = (Linker.*)\$/\1static class Linked {\n\1    static final MethodHandle HANDLE = \2\n\1}/
     s/return (\w+)\.HANDLE;/return \1.Linked.HANDLE;/
     s/var mh\\$ = (\w+)\.HANDLE;/var function\$ = \1.ADDR;/

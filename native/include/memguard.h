@@ -1,6 +1,6 @@
 /*
- * libmemguard_ffi: secrets sealed in memory, opened into protected windows; AES-256-GCM for files.
- * Generated from native/src/exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
+ * libmemguard_ffi: secrets sealed in memory, opened into protected windows; keys that are used where they lie.
+ * Generated from native/src/exports.rs and symmetric_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
  */
 
 #ifndef MEMGUARD_H
@@ -93,7 +93,8 @@ typedef struct MgUsage {
 extern "C" {
 #endif // __cplusplus
 
-// The version of this interface: 3. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left.
+// The version of this interface: 4. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left,
+// version 3 no operations with keys.
 uint32_t mg_abi_version(void);
 
 // Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`
@@ -249,6 +250,209 @@ int32_t mg_copy(const uint8_t *from,
 
 // Wipes what a call of another library has left in registers, and on the stack up to 16 KiB below the caller.
 void mg_wipe_traces(void);
+
+// The HMAC of one message; returns its length. `hash`: 1, 224, 256, 384, 512 for SHA-1 and SHA-2.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0), `mac` writable for `capacity` bytes.
+int64_t mg_hmac(uint64_t cache,
+                uint64_t key,
+                uint32_t hash,
+                const uint8_t *data,
+                uint64_t length,
+                uint8_t *mac,
+                uint64_t capacity);
+
+// Begins an HMAC of any length with its first bytes; returns the number of the operation, which mg_hmac_free ends.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0).
+int64_t mg_hmac_begin(uint64_t cache,
+                      uint64_t key,
+                      uint32_t hash,
+                      const uint8_t *data,
+                      uint64_t length);
+
+// Goes on with a message.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0).
+int32_t mg_hmac_update(uint64_t operation, const uint8_t *data, uint64_t length);
+
+// The HMAC of the message; returns its length. The operation goes on with an empty message and the same key.
+//
+// # Safety
+// `mac` must be writable for `capacity` bytes.
+int64_t mg_hmac_finish(uint64_t operation,
+                       uint8_t *mac,
+                       uint64_t capacity);
+
+// Another operation that goes on where this one is; returns its number.
+int64_t mg_hmac_copy(uint64_t operation);
+
+// Wipes the state of an operation.
+int32_t mg_hmac_free(uint64_t operation);
+
+// Encrypts by AES-GCM with an IV of any length, which must never come again with this key: writes the ciphertext and
+// `tag` bytes (12 to 16) of the tag, and returns how many bytes that was.
+//
+// # Safety
+// The inputs must be readable for their lengths (null where that is 0), `sealed` writable for `capacity` bytes; it is
+// `plain` or apart from it.
+int64_t mg_gcm_seal(uint64_t cache,
+                    uint64_t key,
+                    const uint8_t *iv,
+                    uint64_t iv_length,
+                    const uint8_t *aad,
+                    uint64_t aad_length,
+                    const uint8_t *plain,
+                    uint64_t length,
+                    uint8_t *sealed,
+                    uint64_t capacity,
+                    uint32_t tag);
+
+// Verifies and decrypts what mg_gcm_seal wrote; returns the length of the plaintext, or MG_ERR_AUTHENTICATION and zeros.
+//
+// # Safety
+// The inputs must be readable for their lengths (null where that is 0), `plain` writable for `capacity` bytes; it is
+// `sealed` or apart from it.
+int64_t mg_gcm_open(uint64_t cache,
+                    uint64_t key,
+                    const uint8_t *iv,
+                    uint64_t iv_length,
+                    const uint8_t *aad,
+                    uint64_t aad_length,
+                    const uint8_t *sealed,
+                    uint64_t length,
+                    uint8_t *plain,
+                    uint64_t capacity,
+                    uint32_t tag);
+
+// Begins AES in steps; returns the number of the operation, which mg_cipher_free ends. `mode`: 1 GCM, which encrypts only,
+// 2 CTR, 3 CBC, 4 CBC with PKCS #7 padding.
+//
+// # Safety
+// `iv` must be readable for `iv_length` bytes.
+int64_t mg_cipher_begin(uint64_t cache,
+                        uint64_t key,
+                        uint32_t mode,
+                        uint32_t encrypt,
+                        const uint8_t *iv,
+                        uint64_t iv_length);
+
+// Authenticates by GCM what is not encrypted, before the first text.
+//
+// # Safety
+// `aad` must be readable for `length` bytes (null where that is 0).
+int32_t mg_cipher_aad(uint64_t operation, const uint8_t *aad, uint64_t length);
+
+// Goes on; returns how many bytes were written. CBC needs room for 16 bytes more than it gets.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0), `to` writable for `capacity` bytes and apart from it,
+// or the same where the mode is not CBC.
+int64_t mg_cipher_update(uint64_t operation,
+                         const uint8_t *data,
+                         uint64_t length,
+                         uint8_t *to,
+                         uint64_t capacity);
+
+// Ends: writes what CBC has kept back (`capacity` 16), or `capacity` bytes (12 to 16) of GCM's tag; returns how many bytes that was.
+// MG_ERR_AUTHENTICATION: there is no such padding, or the last block is not whole.
+//
+// # Safety
+// `to` must be writable for `capacity` bytes.
+int64_t mg_cipher_finish(uint64_t operation,
+                         uint8_t *to,
+                         uint64_t capacity);
+
+// Wipes the state of an operation.
+int32_t mg_cipher_free(uint64_t operation);
+
+// Wraps up to 1 MiB by AES key wrap (RFC 3394), or `padded` (RFC 5649); returns how many bytes that gave.
+//
+// # Safety
+// `plain` must be readable for `length` bytes, `wrapped` writable for `capacity` bytes and apart from it.
+int64_t mg_wrap(uint64_t cache,
+                uint64_t key,
+                uint32_t padded,
+                const uint8_t *plain,
+                uint64_t length,
+                uint8_t *wrapped,
+                uint64_t capacity);
+
+// Wraps another key that lies in a cache.
+//
+// # Safety
+// `wrapped` must be writable for `capacity` bytes.
+int64_t mg_wrap_key(uint64_t cache,
+                    uint64_t key,
+                    uint32_t padded,
+                    uint64_t other_cache,
+                    uint64_t other_key,
+                    uint8_t *wrapped,
+                    uint64_t capacity);
+
+// Verifies and unwraps; returns the length. `plain` must have room for 8 bytes less than `wrapped`.
+//
+// # Safety
+// `wrapped` must be readable for `length` bytes, `plain` writable for `capacity` bytes and apart from it.
+int64_t mg_unwrap(uint64_t cache,
+                  uint64_t key,
+                  uint32_t padded,
+                  const uint8_t *wrapped,
+                  uint64_t length,
+                  uint8_t *plain,
+                  uint64_t capacity);
+
+// Verifies and unwraps into a new key of a cache, whose handle it writes to `handle`.
+//
+// # Safety
+// `wrapped` must be readable for `length` bytes, `handle` writable.
+int32_t mg_unwrap_key(uint64_t cache,
+                      uint64_t key,
+                      uint32_t padded,
+                      const uint8_t *wrapped,
+                      uint64_t length,
+                      uint64_t target_cache,
+                      uint64_t *handle);
+
+// HKDF-Extract: a new key of a cache, whose handle it writes to `handle`.
+//
+// # Safety
+// `salt` must be readable for `length` bytes (null where that is 0), `handle` writable.
+int32_t mg_hkdf_extract(uint64_t cache,
+                        uint64_t key,
+                        uint32_t hash,
+                        const uint8_t *salt,
+                        uint64_t length,
+                        uint64_t target_cache,
+                        uint64_t *handle);
+
+// HKDF-Expand into bytes.
+//
+// # Safety
+// `info` must be readable for `length` bytes (null where that is 0), `to` writable for `capacity` bytes.
+int32_t mg_hkdf_expand(uint64_t cache,
+                       uint64_t key,
+                       uint32_t hash,
+                       const uint8_t *info,
+                       uint64_t length,
+                       uint8_t *to,
+                       uint64_t capacity);
+
+// HKDF-Expand into a new key of a cache, whose handle it writes to `handle`.
+//
+// # Safety
+// `info` must be readable for `length` bytes (null where that is 0), `handle` writable.
+int32_t mg_hkdf_expand_key(uint64_t cache,
+                           uint64_t key,
+                           uint32_t hash,
+                           const uint8_t *info,
+                           uint64_t length,
+                           uint64_t key_length,
+                           uint64_t target_cache,
+                           uint64_t *handle);
 
 #ifdef __cplusplus
 }  // extern "C"

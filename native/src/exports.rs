@@ -39,7 +39,7 @@ pub struct MgUsage {
     pub memory_kind: u64,
 }
 
-fn guarded(work: impl FnOnce() -> Result<i64, Error>) -> i64 {
+pub(crate) fn guarded(work: impl FnOnce() -> Result<i64, Error>) -> i64 {
     if fork::happened() {
         return MG_ERR_FORKED.into();
     }
@@ -50,12 +50,12 @@ fn guarded(work: impl FnOnce() -> Result<i64, Error>) -> i64 {
     }
 }
 
-fn status(work: impl FnOnce() -> Result<(), Error>) -> i32 {
+pub(crate) fn status(work: impl FnOnce() -> Result<(), Error>) -> i32 {
     guarded(|| work().map(|()| 0)) as i32
 }
 
 /// A pointer and its length; null is allowed for nothing.
-fn bytes(data: *const u8, length: u64) -> Result<*const u8, Error> {
+pub(crate) fn bytes(data: *const u8, length: u64) -> Result<*const u8, Error> {
     match data.is_null() {
         _ if length > MAX_LENGTH + aead::OVERHEAD as u64 => Err(Error::InvalidArgument),
         true if length > 0 => Err(Error::InvalidArgument),
@@ -64,7 +64,7 @@ fn bytes(data: *const u8, length: u64) -> Result<*const u8, Error> {
     }
 }
 
-fn value(data: *const u8, length: u64) -> Result<*const u8, Error> {
+pub(crate) fn value(data: *const u8, length: u64) -> Result<*const u8, Error> {
     if length > MAX_LENGTH {
         Err(Error::InvalidArgument)
     } else {
@@ -72,7 +72,7 @@ fn value(data: *const u8, length: u64) -> Result<*const u8, Error> {
     }
 }
 
-fn out<T>(target: *mut T) -> Result<*mut T, Error> {
+pub(crate) fn out<T>(target: *mut T) -> Result<*mut T, Error> {
     if target.is_null() {
         Err(Error::InvalidArgument)
     } else {
@@ -80,10 +80,11 @@ fn out<T>(target: *mut T) -> Result<*mut T, Error> {
     }
 }
 
-/// The version of this interface: 3. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left.
+/// The version of this interface: 4. Version 1 had neither mg_bcfks_read nor mg_wipe_traces, version 2 no mg_stack_left,
+/// version 3 no operations with keys.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_abi_version() -> u32 {
-    3
+    4
 }
 
 /// Makes the process key in protected memory, once; later calls only check that its protection satisfies `flags`

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 const TOP: &str = "/*
- * libmemguard_ffi: secrets sealed in memory, opened into protected windows; AES-256-GCM for files.
- * Generated from native/src/exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
+ * libmemguard_ffi: secrets sealed in memory, opened into protected windows; keys that are used where they lie.
+ * Generated from native/src/exports.rs and symmetric_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
  */";
 
 #[test]
@@ -26,7 +26,13 @@ fn the_header_is_up_to_date() {
         ..Default::default()
     };
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["status.rs", "protect/region.rs", "windows/table.rs", "exports.rs"] {
+    for file in [
+        "status.rs",
+        "protect/region.rs",
+        "windows/table.rs",
+        "exports.rs",
+        "symmetric_exports.rs",
+    ] {
         builder = builder.with_src(root.join("src").join(file));
     }
     let mut fresh = Vec::new();

@@ -251,6 +251,11 @@ impl Cache {
         }
     }
 
+    /// How its values are protected while they are open.
+    pub fn flags(&self) -> u32 {
+        self.flags
+    }
+
     /// Values, their bytes, and the bytes of their sealed form.
     pub fn usage(&self) -> (u64, u64, u64) {
         let items = self.counts.items.load(Ordering::Relaxed);

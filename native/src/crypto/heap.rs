@@ -6,6 +6,7 @@
 use crate::status::Error;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
+use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
@@ -19,7 +20,7 @@ std::arch::global_asm!(
     ".endr",
 );
 
-/// In front of each block: its size, and as much room as keeps what follows aligned as malloc(3) does.
+/// In front of each block: its size and whether it lies in a place of the caller; what follows is aligned as by malloc(3).
 const HEADER: usize = 16;
 
 static SET: OnceLock<bool> = OnceLock::new();
@@ -36,17 +37,45 @@ pub fn require() -> Result<(), Error> {
     }
 }
 
+thread_local! {
+    /// Where the next blocks of this thread go, while `within` runs.
+    static PLACE: Cell<Option<(*mut u8, usize)>> = const { Cell::new(None) };
+}
+
+/// Runs with all allocations of aws-lc on this thread in memory of the caller's, one after the other.
+///
+/// # Safety
+/// The place must be aligned to 16 bytes, and be there until all that was allocated in it is freed.
+pub unsafe fn within<T>(place: (*mut u8, usize), work: impl FnOnce() -> T) -> T {
+    struct Before(Option<(*mut u8, usize)>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            PLACE.set(self.0);
+        }
+    }
+    let _before = Before(PLACE.replace(Some(place)));
+    work()
+}
+
 unsafe extern "C" fn allocate(size: usize, _file: *const c_char, _line: c_int) -> *mut c_void {
     let Some(whole) = size.checked_add(HEADER) else {
         return ptr::null_mut();
     };
     // SAFETY: the header is within the block.
     unsafe {
-        let block = libc::malloc(whole).cast::<u8>();
+        let (block, placed) = match PLACE.get() {
+            None => (libc::malloc(whole).cast::<u8>(), false),
+            Some((at, room)) if whole.next_multiple_of(HEADER) <= room => {
+                let taken = whole.next_multiple_of(HEADER);
+                PLACE.set(Some((at.add(taken), room - taken)));
+                (at, true)
+            }
+            Some(_) => (ptr::null_mut(), true),
+        };
         if block.is_null() {
             return ptr::null_mut();
         }
-        block.cast::<usize>().write(size);
+        block.cast::<[usize; 2]>().write([size, usize::from(placed)]);
         block.add(HEADER).cast()
     }
 }
@@ -68,7 +97,12 @@ unsafe extern "C" fn free(block: *mut c_void, _file: *const c_char, _line: c_int
         return;
     }
     // SAFETY: it is what `allocate` returned, and the caller's no more.
-    unsafe { libc::free(wiped(block)) }
+    unsafe {
+        let memory = wiped(block);
+        if memory.cast::<[usize; 2]>().read()[1] == 0 {
+            libc::free(memory);
+        }
+    }
 }
 
 /// Wipes a block; returns what malloc returned for it.

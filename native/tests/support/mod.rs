@@ -4,6 +4,7 @@
 pub use memguard_ffi::exports::*;
 pub use memguard_ffi::protect::region::{MG_BEST_EFFORT, MG_NO_MEMFD_SECRET};
 pub use memguard_ffi::status::*;
+pub use memguard_ffi::symmetric_exports::*;
 use std::process::{Command, ExitStatus, Stdio};
 use std::ptr;
 
@@ -109,6 +110,17 @@ pub fn hex(text: &str) -> Vec<u8> {
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
         .collect()
+}
+
+/// A result of a call that writes to `room` bytes: what it wrote, or its status.
+pub fn written(room: usize, call: impl FnOnce(*mut u8, u64) -> i64) -> Result<Vec<u8>, i32> {
+    let mut out = vec![0xEE; room + 8];
+    let length = call(out.as_mut_ptr(), room as u64);
+    assert!(out[room..].iter().all(|byte| *byte == 0xEE), "written beyond");
+    match usize::try_from(length) {
+        Ok(length) => Ok(out[..length].to_vec()),
+        Err(_) => Err(length as i32),
+    }
 }
 
 /// The status of a stale handle, where a result is a number of 64 bits.

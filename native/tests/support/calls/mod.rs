@@ -5,11 +5,13 @@
 
 mod caches;
 mod keys;
+mod secret_keys;
 mod windows;
 
 use crate::support::*;
 use caches::Caches;
 use keys::Keys;
+use secret_keys::SecretKeys;
 use std::ptr;
 use windows::Windows;
 
@@ -125,8 +127,9 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(mg_init(0), MG_OK);
     let mut input = Input(bytes);
     let (mut caches, mut windows, mut keys) = (Caches::default(), Windows::default(), Keys::default());
+    let mut secret = SecretKeys::default();
     while !input.0.is_empty() {
-        match input.byte() % 22 {
+        match input.byte() % 28 {
             0 => caches.make(&mut input),
             1 => caches.free(&mut input),
             2 => caches.clear(&mut input),
@@ -139,16 +142,23 @@ pub fn run(bytes: &[u8]) {
             12 => windows.release(&mut input),
             13 => assert!(mg_trim() >= 0),
             14 => caches.sweep(&mut input),
-            15 => caches.usage(&mut input, windows.count()),
+            15 => caches.usage(&mut input, windows.count() + secret.count()),
             16 => keys.make(&mut input),
             17 => keys.free(&mut input),
             18 => keys.seal(&mut input),
             19 => keys.open(&mut input),
             20 => container(&mut input),
+            21 => secret.hmac(&mut input),
+            22 => secret.begin(&mut input),
+            23 => secret.update(&mut input),
+            24 => secret.finish(&mut input),
+            25 => secret.gcm(&mut input),
+            26 => secret.wrap(&mut input),
             _ => text(&mut input),
         }
         windows.are_unchanged();
     }
+    secret.free_all();
     windows.release_all();
     caches.free_all();
     keys.free_all();

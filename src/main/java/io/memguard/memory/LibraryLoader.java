@@ -26,7 +26,7 @@ final class LibraryLoader {
     static final String SODIUM = "libsodium.so.26";
     static final String CACHE = "libmemguard_ffi.so";
 
-    private static final int ABI_VERSION = 3;
+    private static final int ABI_VERSION = 4;
     private static final Path MAPS = Path.of("/proc/self/maps");
     private static final String MAPPED = "memguard.native.mapped.";
 

@@ -1634,6 +1634,1322 @@ public class CacheLibrary extends CacheLibrary$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class mg_hmac {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac$descriptor() {
+        return mg_hmac.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_hmac$handle() {
+        return mg_hmac.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_hmac$address() {
+        return mg_hmac.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_hmac(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static long mg_hmac(long cache, long key, int hash, MemorySegment data, long length, MemorySegment mac, long capacity) {
+        var mh$ = mg_hmac.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac", cache, key, hash, data, length, mac, capacity);
+            }
+            return (long)mh$.invokeExact(cache, key, hash, data, length, mac, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hmac_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac_begin").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_begin(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac_begin$descriptor() {
+        return mg_hmac_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_begin(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static MethodHandle mg_hmac_begin$handle() {
+        return mg_hmac_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_begin(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static MemorySegment mg_hmac_begin$address() {
+        return mg_hmac_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_hmac_begin(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static long mg_hmac_begin(long cache, long key, int hash, MemorySegment data, long length) {
+        var mh$ = mg_hmac_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac_begin", cache, key, hash, data, length);
+            }
+            return (long)mh$.invokeExact(cache, key, hash, data, length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hmac_update {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac_update").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_update(uint64_t operation, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac_update$descriptor() {
+        return mg_hmac_update.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_update(uint64_t operation, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static MethodHandle mg_hmac_update$handle() {
+        return mg_hmac_update.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_update(uint64_t operation, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static MemorySegment mg_hmac_update$address() {
+        return mg_hmac_update.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_hmac_update(uint64_t operation, const uint8_t *data, uint64_t length)
+     * }
+     */
+    public static int mg_hmac_update(long operation, MemorySegment data, long length) {
+        var mh$ = mg_hmac_update.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac_update", operation, data, length);
+            }
+            return (int)mh$.invokeExact(operation, data, length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hmac_finish {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac_finish").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_finish(uint64_t operation, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac_finish$descriptor() {
+        return mg_hmac_finish.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_finish(uint64_t operation, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_hmac_finish$handle() {
+        return mg_hmac_finish.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_finish(uint64_t operation, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_hmac_finish$address() {
+        return mg_hmac_finish.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_hmac_finish(uint64_t operation, uint8_t *mac, uint64_t capacity)
+     * }
+     */
+    public static long mg_hmac_finish(long operation, MemorySegment mac, long capacity) {
+        var function$ = mg_hmac_finish.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac_finish", operation, mac, capacity);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, operation, mac, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hmac_copy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac_copy").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_copy(uint64_t operation)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac_copy$descriptor() {
+        return mg_hmac_copy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_copy(uint64_t operation)
+     * }
+     */
+    public static MethodHandle mg_hmac_copy$handle() {
+        return mg_hmac_copy.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_hmac_copy(uint64_t operation)
+     * }
+     */
+    public static MemorySegment mg_hmac_copy$address() {
+        return mg_hmac_copy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_hmac_copy(uint64_t operation)
+     * }
+     */
+    public static long mg_hmac_copy(long operation) {
+        var function$ = mg_hmac_copy.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac_copy", operation);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, operation);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hmac_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hmac_free").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_free(uint64_t operation)
+     * }
+     */
+    public static FunctionDescriptor mg_hmac_free$descriptor() {
+        return mg_hmac_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_free(uint64_t operation)
+     * }
+     */
+    public static MethodHandle mg_hmac_free$handle() {
+        return mg_hmac_free.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_hmac_free(uint64_t operation)
+     * }
+     */
+    public static MemorySegment mg_hmac_free$address() {
+        return mg_hmac_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_hmac_free(uint64_t operation)
+     * }
+     */
+    public static int mg_hmac_free(long operation) {
+        var function$ = mg_hmac_free.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hmac_free", operation);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, operation);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_gcm_seal {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_gcm_seal").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_seal(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *plain, uint64_t length, uint8_t *sealed, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static FunctionDescriptor mg_gcm_seal$descriptor() {
+        return mg_gcm_seal.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_seal(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *plain, uint64_t length, uint8_t *sealed, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static MethodHandle mg_gcm_seal$handle() {
+        return mg_gcm_seal.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_seal(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *plain, uint64_t length, uint8_t *sealed, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static MemorySegment mg_gcm_seal$address() {
+        return mg_gcm_seal.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_gcm_seal(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *plain, uint64_t length, uint8_t *sealed, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static long mg_gcm_seal(long cache, long key, MemorySegment iv, long iv_length, MemorySegment aad, long aad_length, MemorySegment plain, long length, MemorySegment sealed_, long capacity, int tag) {
+        var mh$ = mg_gcm_seal.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_gcm_seal", cache, key, iv, iv_length, aad, aad_length, plain, length, sealed_, capacity, tag);
+            }
+            return (long)mh$.invokeExact(cache, key, iv, iv_length, aad, aad_length, plain, length, sealed_, capacity, tag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_gcm_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_gcm_open").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_open(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *sealed, uint64_t length, uint8_t *plain, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static FunctionDescriptor mg_gcm_open$descriptor() {
+        return mg_gcm_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_open(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *sealed, uint64_t length, uint8_t *plain, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static MethodHandle mg_gcm_open$handle() {
+        return mg_gcm_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_gcm_open(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *sealed, uint64_t length, uint8_t *plain, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static MemorySegment mg_gcm_open$address() {
+        return mg_gcm_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_gcm_open(uint64_t cache, uint64_t key, const uint8_t *iv, uint64_t iv_length, const uint8_t *aad, uint64_t aad_length, const uint8_t *sealed, uint64_t length, uint8_t *plain, uint64_t capacity, uint32_t tag)
+     * }
+     */
+    public static long mg_gcm_open(long cache, long key, MemorySegment iv, long iv_length, MemorySegment aad, long aad_length, MemorySegment sealed_, long length, MemorySegment plain, long capacity, int tag) {
+        var mh$ = mg_gcm_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_gcm_open", cache, key, iv, iv_length, aad, aad_length, sealed_, length, plain, capacity, tag);
+            }
+            return (long)mh$.invokeExact(cache, key, iv, iv_length, aad, aad_length, sealed_, length, plain, capacity, tag);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_cipher_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cipher_begin").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_begin(uint64_t cache, uint64_t key, uint32_t mode, uint32_t encrypt, const uint8_t *iv, uint64_t iv_length)
+     * }
+     */
+    public static FunctionDescriptor mg_cipher_begin$descriptor() {
+        return mg_cipher_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_begin(uint64_t cache, uint64_t key, uint32_t mode, uint32_t encrypt, const uint8_t *iv, uint64_t iv_length)
+     * }
+     */
+    public static MethodHandle mg_cipher_begin$handle() {
+        return mg_cipher_begin.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_begin(uint64_t cache, uint64_t key, uint32_t mode, uint32_t encrypt, const uint8_t *iv, uint64_t iv_length)
+     * }
+     */
+    public static MemorySegment mg_cipher_begin$address() {
+        return mg_cipher_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_cipher_begin(uint64_t cache, uint64_t key, uint32_t mode, uint32_t encrypt, const uint8_t *iv, uint64_t iv_length)
+     * }
+     */
+    public static long mg_cipher_begin(long cache, long key, int mode, int encrypt, MemorySegment iv, long iv_length) {
+        var function$ = mg_cipher_begin.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_cipher_begin", cache, key, mode, encrypt, iv, iv_length);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, key, mode, encrypt, iv, iv_length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_cipher_aad {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cipher_aad").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_aad(uint64_t operation, const uint8_t *aad, uint64_t length)
+     * }
+     */
+    public static FunctionDescriptor mg_cipher_aad$descriptor() {
+        return mg_cipher_aad.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_aad(uint64_t operation, const uint8_t *aad, uint64_t length)
+     * }
+     */
+    public static MethodHandle mg_cipher_aad$handle() {
+        return mg_cipher_aad.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_aad(uint64_t operation, const uint8_t *aad, uint64_t length)
+     * }
+     */
+    public static MemorySegment mg_cipher_aad$address() {
+        return mg_cipher_aad.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_cipher_aad(uint64_t operation, const uint8_t *aad, uint64_t length)
+     * }
+     */
+    public static int mg_cipher_aad(long operation, MemorySegment aad, long length) {
+        var mh$ = mg_cipher_aad.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_cipher_aad", operation, aad, length);
+            }
+            return (int)mh$.invokeExact(operation, aad, length);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_cipher_update {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cipher_update").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC, Linker.Option.critical(true));
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_update(uint64_t operation, const uint8_t *data, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_cipher_update$descriptor() {
+        return mg_cipher_update.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_update(uint64_t operation, const uint8_t *data, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_cipher_update$handle() {
+        return mg_cipher_update.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_update(uint64_t operation, const uint8_t *data, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_cipher_update$address() {
+        return mg_cipher_update.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_cipher_update(uint64_t operation, const uint8_t *data, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static long mg_cipher_update(long operation, MemorySegment data, long length, MemorySegment to, long capacity) {
+        var mh$ = mg_cipher_update.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_cipher_update", operation, data, length, to, capacity);
+            }
+            return (long)mh$.invokeExact(operation, data, length, to, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_cipher_finish {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cipher_finish").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_finish(uint64_t operation, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_cipher_finish$descriptor() {
+        return mg_cipher_finish.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_finish(uint64_t operation, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_cipher_finish$handle() {
+        return mg_cipher_finish.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_cipher_finish(uint64_t operation, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_cipher_finish$address() {
+        return mg_cipher_finish.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_cipher_finish(uint64_t operation, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static long mg_cipher_finish(long operation, MemorySegment to, long capacity) {
+        var function$ = mg_cipher_finish.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_cipher_finish", operation, to, capacity);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, operation, to, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_cipher_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_cipher_free").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_free(uint64_t operation)
+     * }
+     */
+    public static FunctionDescriptor mg_cipher_free$descriptor() {
+        return mg_cipher_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_free(uint64_t operation)
+     * }
+     */
+    public static MethodHandle mg_cipher_free$handle() {
+        return mg_cipher_free.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_cipher_free(uint64_t operation)
+     * }
+     */
+    public static MemorySegment mg_cipher_free$address() {
+        return mg_cipher_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_cipher_free(uint64_t operation)
+     * }
+     */
+    public static int mg_cipher_free(long operation) {
+        var function$ = mg_cipher_free.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_cipher_free", operation);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, operation);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_wrap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_wrap").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *plain, uint64_t length, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_wrap$descriptor() {
+        return mg_wrap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *plain, uint64_t length, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_wrap$handle() {
+        return mg_wrap.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *plain, uint64_t length, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_wrap$address() {
+        return mg_wrap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_wrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *plain, uint64_t length, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static long mg_wrap(long cache, long key, int padded, MemorySegment plain, long length, MemorySegment wrapped, long capacity) {
+        var function$ = mg_wrap.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_wrap", cache, key, padded, plain, length, wrapped, capacity);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, key, padded, plain, length, wrapped, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_wrap_key {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_wrap_key").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap_key(uint64_t cache, uint64_t key, uint32_t padded, uint64_t other_cache, uint64_t other_key, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_wrap_key$descriptor() {
+        return mg_wrap_key.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap_key(uint64_t cache, uint64_t key, uint32_t padded, uint64_t other_cache, uint64_t other_key, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_wrap_key$handle() {
+        return mg_wrap_key.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_wrap_key(uint64_t cache, uint64_t key, uint32_t padded, uint64_t other_cache, uint64_t other_key, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_wrap_key$address() {
+        return mg_wrap_key.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_wrap_key(uint64_t cache, uint64_t key, uint32_t padded, uint64_t other_cache, uint64_t other_key, uint8_t *wrapped, uint64_t capacity)
+     * }
+     */
+    public static long mg_wrap_key(long cache, long key, int padded, long other_cache, long other_key, MemorySegment wrapped, long capacity) {
+        var function$ = mg_wrap_key.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_wrap_key", cache, key, padded, other_cache, other_key, wrapped, capacity);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, key, padded, other_cache, other_key, wrapped, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_unwrap {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_unwrap").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_unwrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint8_t *plain, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_unwrap$descriptor() {
+        return mg_unwrap.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_unwrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint8_t *plain, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_unwrap$handle() {
+        return mg_unwrap.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_unwrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint8_t *plain, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_unwrap$address() {
+        return mg_unwrap.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_unwrap(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint8_t *plain, uint64_t capacity)
+     * }
+     */
+    public static long mg_unwrap(long cache, long key, int padded, MemorySegment wrapped, long length, MemorySegment plain, long capacity) {
+        var function$ = mg_unwrap.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_unwrap", cache, key, padded, wrapped, length, plain, capacity);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, key, padded, wrapped, length, plain, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_unwrap_key {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_unwrap_key").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_unwrap_key(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static FunctionDescriptor mg_unwrap_key$descriptor() {
+        return mg_unwrap_key.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_unwrap_key(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MethodHandle mg_unwrap_key$handle() {
+        return mg_unwrap_key.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_unwrap_key(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MemorySegment mg_unwrap_key$address() {
+        return mg_unwrap_key.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_unwrap_key(uint64_t cache, uint64_t key, uint32_t padded, const uint8_t *wrapped, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static int mg_unwrap_key(long cache, long key, int padded, MemorySegment wrapped, long length, long target_cache, MemorySegment handle) {
+        var function$ = mg_unwrap_key.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_unwrap_key", cache, key, padded, wrapped, length, target_cache, handle);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, cache, key, padded, wrapped, length, target_cache, handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hkdf_extract {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hkdf_extract").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_extract(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *salt, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static FunctionDescriptor mg_hkdf_extract$descriptor() {
+        return mg_hkdf_extract.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_extract(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *salt, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MethodHandle mg_hkdf_extract$handle() {
+        return mg_hkdf_extract.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_extract(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *salt, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MemorySegment mg_hkdf_extract$address() {
+        return mg_hkdf_extract.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_extract(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *salt, uint64_t length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static int mg_hkdf_extract(long cache, long key, int hash, MemorySegment salt, long length, long target_cache, MemorySegment handle) {
+        var function$ = mg_hkdf_extract.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hkdf_extract", cache, key, hash, salt, length, target_cache, handle);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, cache, key, hash, salt, length, target_cache, handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hkdf_expand {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hkdf_expand").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor mg_hkdf_expand$descriptor() {
+        return mg_hkdf_expand.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MethodHandle mg_hkdf_expand$handle() {
+        return mg_hkdf_expand.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static MemorySegment mg_hkdf_expand$address() {
+        return mg_hkdf_expand.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint8_t *to, uint64_t capacity)
+     * }
+     */
+    public static int mg_hkdf_expand(long cache, long key, int hash, MemorySegment info, long length, MemorySegment to, long capacity) {
+        var function$ = mg_hkdf_expand.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hkdf_expand", cache, key, hash, info, length, to, capacity);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, cache, key, hash, info, length, to, capacity);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_hkdf_expand_key {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_hkdf_expand_key").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand_key(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint64_t key_length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static FunctionDescriptor mg_hkdf_expand_key$descriptor() {
+        return mg_hkdf_expand_key.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand_key(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint64_t key_length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MethodHandle mg_hkdf_expand_key$handle() {
+        return mg_hkdf_expand_key.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand_key(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint64_t key_length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static MemorySegment mg_hkdf_expand_key$address() {
+        return mg_hkdf_expand_key.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_hkdf_expand_key(uint64_t cache, uint64_t key, uint32_t hash, const uint8_t *info, uint64_t length, uint64_t key_length, uint64_t target_cache, uint64_t *handle)
+     * }
+     */
+    public static int mg_hkdf_expand_key(long cache, long key, int hash, MemorySegment info, long length, long key_length, long target_cache, MemorySegment handle) {
+        var function$ = mg_hkdf_expand_key.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_hkdf_expand_key", cache, key, hash, info, length, key_length, target_cache, handle);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, cache, key, hash, info, length, key_length, target_cache, handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int MG_ERR_INVALID_ARGUMENT = (int)-1L;
     /**
      * {@snippet lang=c :
