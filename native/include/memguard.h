@@ -1,6 +1,6 @@
 /*
  * libmemguard_ffi: secrets sealed in memory, opened into protected windows; keys that are used where they lie.
- * Generated from native/src/exports.rs and symmetric_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
+ * Generated from native/src/exports.rs, symmetric_exports.rs, key_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
  */
 
 #ifndef MEMGUARD_H
@@ -46,6 +46,15 @@
 
 // The thread's stack is too short for what would have to be taken back.
 #define MG_ERR_STACK -12
+
+// An encoding of a key or a certificate that is damaged, or hostile.
+#define MG_ERR_MALFORMED -13
+
+// The certificates are another key's.
+#define MG_ERR_MISMATCH -14
+
+// The key is encrypted, and there is no passphrase, or a wrong one.
+#define MG_ERR_PASSPHRASE -15
 
 // The operating system refused protected memory for another reason than the limit: minus errno(3), 1 to 999.
 #define MG_ERR_REFUSED -1000
@@ -453,6 +462,58 @@ int32_t mg_hkdf_expand_key(uint64_t cache,
                            uint64_t key_length,
                            uint64_t target_cache,
                            uint64_t *handle);
+
+// Imports a private key with its certificates: PEM, or DER of PKCS#8, encrypted PKCS#8, PKCS#1, SEC1, up to 1 MiB. Seals it in
+// the cache, writes its handle to `handle`, and `kind || length || SubjectPublicKeyInfo || (length || certificate)*` to `out`
+// (lengths of 4 bytes, little-endian); returns how many bytes those are, at most `length + 4096`. `kind`: 1 P-256, 2 P-384,
+// 3 P-521, 4 Ed25519, 5 X25519, 6 RSA. MG_ERR_MALFORMED, MG_ERR_MISMATCH, MG_ERR_PASSPHRASE; MG_ERR_UNSUPPORTED: another curve,
+// another encryption, an RSA key of fewer than 2048 bits or more than 8192.
+//
+// # Safety
+// The inputs must be readable for their lengths (`passphrase` null for none), `out` writable for `capacity` bytes, `handle`
+// writable.
+int64_t mg_key_import(uint64_t cache,
+                      const uint8_t *encoded,
+                      uint64_t length,
+                      const uint8_t *passphrase,
+                      uint64_t passphrase_length,
+                      uint8_t *target,
+                      uint64_t capacity,
+                      uint64_t *handle);
+
+// Makes a key of a kind (see mg_key_import), an RSA key of 2048, 3072 or 4096 bits, and writes it as PKCS#8 in PEM to `out`, which
+// is to be protected memory of 8 KiB; returns how many bytes it is.
+//
+// # Safety
+// `target` must be writable for `capacity` bytes.
+int64_t mg_key_generate(uint32_t kind,
+                        uint32_t bits,
+                        uint8_t *target,
+                        uint64_t capacity,
+                        uint32_t flags);
+
+// Signs: `way` is 1 ECDSA in DER, 2 ECDSA as r || s, 3 Ed25519, 4 RSA PKCS#1, 5 RSA PSS, plus `digest << 8` for RSA (1 SHA-1,
+// 2 SHA-224, 3 SHA-256, 4 SHA-384, 5 SHA-512; 0 for PKCS#1 of `data` as it is) and `digest of MGF1 << 16`. `data` is the digest,
+// for Ed25519 the message. Returns the length of the signature; `out` has room for 1024 bytes. A key of another kind is
+// MG_ERR_INVALID_ARGUMENT.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0), `target` writable for 1024 bytes.
+int64_t mg_key_sign(uint64_t cache,
+                    uint64_t handle,
+                    uint32_t way,
+                    uint32_t salt,
+                    const uint8_t *data,
+                    uint64_t length,
+                    uint8_t *target);
+
+// Writes the SHA-256 of a secret, 32 bytes, to `target`.
+//
+// # Safety
+// `data` must be readable for `length` bytes (null where that is 0), `target` writable for 32 bytes.
+int32_t mg_digest(const uint8_t *data,
+                  uint64_t length,
+                  uint8_t *target);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -7,6 +7,7 @@ use crate::cache::garbage;
 use crate::cache::lifetime::Lifetime;
 use crate::cache::{self, MAX_LENGTH};
 use crate::crypto::{aead, base64, bcfks, heap};
+use crate::private_keys::rsa;
 use crate::protect::{fork, process_key, region, residue, stack_room};
 use crate::status::{Error, MG_ERR_FORKED, MG_ERR_PANIC};
 use crate::windows::table::MgWindow;
@@ -122,13 +123,21 @@ pub unsafe extern "C" fn mg_cache_new(flags: u32, cache: *mut u64) -> i32 {
 /// Removes a cache and its values. Windows lent from it stay good until they are released.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_cache_free(cache: u64) -> i32 {
-    status(|| cache::free(cache))
+    status(|| {
+        cache::free(cache)?;
+        rsa::forget(|one, _| one == cache);
+        Ok(())
+    })
 }
 
 /// Removes all values of a cache.
 #[unsafe(no_mangle)]
 pub extern "C" fn mg_cache_clear(cache: u64) -> i32 {
-    status(|| cache::clear(cache).map(|_| ()))
+    status(|| {
+        cache::clear(cache)?;
+        rsa::forget(|one, _| one == cache);
+        Ok(())
+    })
 }
 
 /// Seals a copy of a value (up to 1 GiB) and writes its handle to `handle`. `ttl_ms`: how long it lives; `idle_ms`: how
@@ -186,6 +195,7 @@ pub unsafe extern "C" fn mg_replace(
 pub extern "C" fn mg_remove(cache: u64, handle: u64) -> i32 {
     status(|| {
         cache::with(cache, |cache, guard| cache.remove(handle, guard))?;
+        rsa::forget(|one, key| one == cache && key == handle);
         garbage::relieve();
         Ok(())
     })

@@ -26,6 +26,12 @@ pub const MG_ERR_SYSTEM: i32 = -10;
 pub const MG_ERR_UNSUPPORTED: i32 = -11;
 /// The thread's stack is too short for what would have to be taken back.
 pub const MG_ERR_STACK: i32 = -12;
+/// An encoding of a key or a certificate that is damaged, or hostile.
+pub const MG_ERR_MALFORMED: i32 = -13;
+/// The certificates are another key's.
+pub const MG_ERR_MISMATCH: i32 = -14;
+/// The key is encrypted, and there is no passphrase, or a wrong one.
+pub const MG_ERR_PASSPHRASE: i32 = -15;
 /// The operating system refused protected memory for another reason than the limit: minus errno(3), 1 to 999.
 pub const MG_ERR_REFUSED: i32 = -1000;
 
@@ -52,6 +58,12 @@ pub enum Error {
     Unsupported,
     /// See [`MG_ERR_STACK`].
     Stack,
+    /// See [`MG_ERR_MALFORMED`].
+    Malformed,
+    /// See [`MG_ERR_MISMATCH`].
+    Mismatch,
+    /// See [`MG_ERR_PASSPHRASE`].
+    Passphrase,
     /// See [`MG_ERR_REFUSED`]; with errno.
     Refused(i32),
 }
@@ -70,6 +82,9 @@ impl Error {
             Error::System => MG_ERR_SYSTEM,
             Error::Unsupported => MG_ERR_UNSUPPORTED,
             Error::Stack => MG_ERR_STACK,
+            Error::Malformed => MG_ERR_MALFORMED,
+            Error::Mismatch => MG_ERR_MISMATCH,
+            Error::Passphrase => MG_ERR_PASSPHRASE,
             Error::Refused(errno) => MG_ERR_REFUSED - errno.clamp(1, 999),
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 const TOP: &str = "/*
  * libmemguard_ffi: secrets sealed in memory, opened into protected windows; keys that are used where they lie.
- * Generated from native/src/exports.rs and symmetric_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
+ * Generated from native/src/exports.rs, symmetric_exports.rs, key_exports.rs; `UPDATE_HEADER=1 cargo test --test header` writes it anew.
  */";
 
 #[test]
@@ -32,6 +32,7 @@ fn the_header_is_up_to_date() {
         "windows/table.rs",
         "exports.rs",
         "symmetric_exports.rs",
+        "key_exports.rs",
     ] {
         builder = builder.with_src(root.join("src").join(file));
     }

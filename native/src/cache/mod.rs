@@ -115,6 +115,11 @@ pub fn borrow(id: u64, handle: u64) -> Result<Window, Error> {
     }
 }
 
+/// How the values of a cache are protected while they are open.
+pub fn flags(id: u64) -> Result<u32, Error> {
+    with(id, |cache, _| Ok(cache.flags()))
+}
+
 /// Removes what has expired; returns how many values that were.
 pub fn sweep(id: u64) -> Result<u64, Error> {
     remove_where(id, |blob| blob.expiry.is_over())

@@ -17,14 +17,14 @@ pub const MAX_LENGTH: u64 = 1 << 20;
 /// The longest password, in characters.
 pub const MAX_PASSWORD: usize = 128;
 
-const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c"; // 1.2.840.113549.1.5.12
-const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d"; // 1.2.840.113549.1.5.13
-const HMAC_SHA512: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x02\x0b"; // 1.2.840.113549.2.11
+pub(crate) const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c"; // 1.2.840.113549.1.5.12
+pub(crate) const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d"; // 1.2.840.113549.1.5.13
+pub(crate) const HMAC_SHA512: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x02\x0b"; // 1.2.840.113549.2.11
 const AES256_WRAP_PAD: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x01\x30"; // 2.16.840.1.101.3.4.1.48
 
-const SEQUENCE: u32 = aws::CBS_ASN1_SEQUENCE as u32;
-const OCTETS: u32 = aws::CBS_ASN1_OCTETSTRING as u32;
-const OBJECT: u32 = aws::CBS_ASN1_OBJECT as u32;
+pub(crate) const SEQUENCE: u32 = aws::CBS_ASN1_SEQUENCE as u32;
+pub(crate) const OCTETS: u32 = aws::CBS_ASN1_OCTETSTRING as u32;
+pub(crate) const OBJECT: u32 = aws::CBS_ASN1_OBJECT as u32;
 const UTF8: u32 = aws::CBS_ASN1_UTF8STRING as u32;
 const TIME: u32 = aws::CBS_ASN1_GENERALIZEDTIME as u32;
 
@@ -36,10 +36,10 @@ const MAX_PURPOSE: usize = 32;
 const STACK: usize = 16 << 10; // PBKDF2 lies several calls deep.
 
 /// DER that is read from its front.
-struct Der<'a>(aws::CBS, PhantomData<&'a [u8]>);
+pub(crate) struct Der<'a>(pub(crate) aws::CBS, PhantomData<&'a [u8]>);
 
 impl<'a> Der<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let mut der = MaybeUninit::uninit();
         // SAFETY: CBS_init writes all of it, and only keeps the pointer, for which the lifetime stands.
         unsafe {
@@ -49,7 +49,7 @@ impl<'a> Der<'a> {
     }
 
     /// The content of the next element, which has this tag.
-    fn next(&mut self, tag: u32) -> Result<Der<'a>, Error> {
+    pub(crate) fn next(&mut self, tag: u32) -> Result<Der<'a>, Error> {
         let mut content = Der::of(&[]);
         // SAFETY: both are set up.
         match unsafe { aws::CBS_get_asn1(&mut self.0, &mut content.0, tag) } {
@@ -59,7 +59,7 @@ impl<'a> Der<'a> {
     }
 
     /// The next element with its header.
-    fn whole(&mut self, tag: u32) -> Result<Der<'a>, Error> {
+    pub(crate) fn whole(&mut self, tag: u32) -> Result<Der<'a>, Error> {
         let mut element = Der::of(&[]);
         // SAFETY: both are set up.
         match unsafe { aws::CBS_get_asn1_element(&mut self.0, &mut element.0, tag) } {
@@ -68,7 +68,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<u64, Error> {
+    pub(crate) fn number(&mut self) -> Result<u64, Error> {
         let mut number = 0;
         // SAFETY: it is set up.
         match unsafe { aws::CBS_get_asn1_uint64(&mut self.0, &mut number) } {
@@ -77,7 +77,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    fn bytes(&self) -> &'a [u8] {
+    pub(crate) fn bytes(&self) -> &'a [u8] {
         match self.0.len {
             0 => &[],
             // SAFETY: it lies in the slice that it was made of.
@@ -85,7 +85,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.len == 0
     }
 

@@ -1,13 +1,17 @@
 //! Where aws-lc's own allocations go: to the functions here, which no other library of the process can replace, and whose
 //! `free` wipes. Set before any other call of aws-lc, since what was allocated before must not be freed by these.
 //!
+//! While a [`Switch`] is on, what its thread allocates is in protected memory ([`crate::crypto::locked_heap`]).
+//!
 //! `unsafe` is here because aws-lc hands out and takes plain pointers. Each block has its size in front of it.
 
+use crate::crypto::locked_heap;
 use crate::status::Error;
 use aws_lc_sys as aws;
 use libsodium_sys as sodium;
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -20,8 +24,64 @@ std::arch::global_asm!(
     ".endr",
 );
 
-/// In front of each block: its size and whether it lies in a place of the caller; what follows is aligned as by malloc(3).
+/// In front of each block: its size and whose memory it is; what follows is aligned as by malloc(3).
 const HEADER: usize = 16;
+
+/// The second word of a header.
+const BY_MALLOC: usize = 0;
+const PLACED: usize = 1;
+const LOCKED: usize = 2;
+
+/// No switch is on.
+const OFF: u64 = u64::MAX;
+
+thread_local! {
+    /// [`OFF`], or the flags for protected memory.
+    static SWITCH: Cell<u64> = const { Cell::new(OFF) };
+    /// Why protected memory was refused since a switch was on.
+    static REFUSED: Cell<Option<Error>> = const { Cell::new(None) };
+    /// Whether aws-lc has what it allocates once a thread.
+    static PREPARED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it exists, what aws-lc allocates on this thread is in protected memory, and is missing where there is none.
+pub struct Switch(PhantomData<*const ()>);
+
+impl Switch {
+    /// Switches on; not twice on one thread.
+    ///
+    /// * `flags`: as for a region
+    pub fn on(flags: u32) -> Result<Switch, Error> {
+        require()?;
+        if !PREPARED.get() {
+            let mut byte = 0_u8;
+            // SAFETY: one byte is written. Random numbers begin with 256 KiB, which are no key's; the errors' queue is none either.
+            unsafe {
+                aws::ERR_clear_error();
+                if aws::RAND_bytes(&mut byte, 1) != 1 {
+                    return Err(Error::System);
+                }
+            }
+            PREPARED.set(true);
+        }
+        REFUSED.set(None);
+        SWITCH.set(flags.into());
+        Ok(Switch(PhantomData))
+    }
+
+    /// Why an operation failed that has no other reason: protected memory was refused, or this.
+    pub fn reason(&self, other: Error) -> Error {
+        REFUSED.get().unwrap_or(other)
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        SWITCH.set(OFF);
+        // SAFETY: it empties this thread's queue.
+        unsafe { aws::ERR_clear_error() };
+    }
+}
 
 static SET: OnceLock<bool> = OnceLock::new();
 
@@ -57,25 +117,54 @@ pub unsafe fn within<T>(place: (*mut u8, usize), work: impl FnOnce() -> T) -> T 
     work()
 }
 
+/// While it exists, a switch that is on is off.
+pub struct Suspended(u64);
+
+impl Suspended {
+    /// Switches off, if it was on.
+    pub fn new() -> Suspended {
+        Suspended(SWITCH.replace(OFF))
+    }
+}
+
+impl Default for Suspended {
+    fn default() -> Suspended {
+        Suspended::new()
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        SWITCH.set(self.0);
+    }
+}
+
 unsafe extern "C" fn allocate(size: usize, _file: *const c_char, _line: c_int) -> *mut c_void {
     let Some(whole) = size.checked_add(HEADER) else {
         return ptr::null_mut();
     };
     // SAFETY: the header is within the block.
     unsafe {
-        let (block, placed) = match PLACE.get() {
-            None => (libc::malloc(whole).cast::<u8>(), false),
+        let (block, place) = match PLACE.get() {
+            None if SWITCH.get() == OFF => (libc::malloc(whole).cast::<u8>(), BY_MALLOC),
+            None => {
+                let block = locked_heap::allocate(whole, SWITCH.get() as u32).unwrap_or_else(|error| {
+                    REFUSED.set(Some(error));
+                    ptr::null_mut()
+                });
+                (block, LOCKED)
+            }
             Some((at, room)) if whole.next_multiple_of(HEADER) <= room => {
                 let taken = whole.next_multiple_of(HEADER);
                 PLACE.set(Some((at.add(taken), room - taken)));
-                (at, true)
+                (at, PLACED)
             }
-            Some(_) => (ptr::null_mut(), true),
+            Some(_) => (ptr::null_mut(), PLACED),
         };
         if block.is_null() {
             return ptr::null_mut();
         }
-        block.cast::<[usize; 2]>().write([size, usize::from(placed)]);
+        block.cast::<[usize; 2]>().write([size, place]);
         block.add(HEADER).cast()
     }
 }
@@ -99,8 +188,10 @@ unsafe extern "C" fn free(block: *mut c_void, _file: *const c_char, _line: c_int
     // SAFETY: it is what `allocate` returned, and the caller's no more.
     unsafe {
         let memory = wiped(block);
-        if memory.cast::<[usize; 2]>().read()[1] == 0 {
-            libc::free(memory);
+        match memory.cast::<[usize; 2]>().read() {
+            [_, BY_MALLOC] => libc::free(memory),
+            [size, LOCKED] => locked_heap::free(memory.cast(), size + HEADER),
+            _ => {}
         }
     }
 }

@@ -4,3 +4,4 @@ pub mod aead;
 pub mod base64;
 pub mod bcfks;
 pub mod heap;
+pub mod locked_heap;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports)] // each test file uses its own part
 
 pub use memguard_ffi::exports::*;
+pub use memguard_ffi::key_exports::*;
 pub use memguard_ffi::protect::region::{MG_BEST_EFFORT, MG_NO_MEMFD_SECRET};
 pub use memguard_ffi::status::*;
 pub use memguard_ffi::symmetric_exports::*;

@@ -2950,6 +2950,273 @@ public class CacheLibrary extends CacheLibrary$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class mg_key_import {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_key_import").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_key_import(uint64_t cache, const uint8_t *encoded, uint64_t length, const uint8_t *passphrase, uint64_t passphrase_length, uint8_t *target, uint64_t capacity, uint64_t *handle)
+     * }
+     */
+    public static FunctionDescriptor mg_key_import$descriptor() {
+        return mg_key_import.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_key_import(uint64_t cache, const uint8_t *encoded, uint64_t length, const uint8_t *passphrase, uint64_t passphrase_length, uint8_t *target, uint64_t capacity, uint64_t *handle)
+     * }
+     */
+    public static MethodHandle mg_key_import$handle() {
+        return mg_key_import.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_key_import(uint64_t cache, const uint8_t *encoded, uint64_t length, const uint8_t *passphrase, uint64_t passphrase_length, uint8_t *target, uint64_t capacity, uint64_t *handle)
+     * }
+     */
+    public static MemorySegment mg_key_import$address() {
+        return mg_key_import.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_key_import(uint64_t cache, const uint8_t *encoded, uint64_t length, const uint8_t *passphrase, uint64_t passphrase_length, uint8_t *target, uint64_t capacity, uint64_t *handle)
+     * }
+     */
+    public static long mg_key_import(long cache, MemorySegment encoded, long length, MemorySegment passphrase, long passphrase_length, MemorySegment target, long capacity, MemorySegment handle) {
+        var function$ = mg_key_import.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_key_import", cache, encoded, length, passphrase, passphrase_length, target, capacity, handle);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, encoded, length, passphrase, passphrase_length, target, capacity, handle);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_key_generate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_key_generate").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_key_generate(uint32_t kind, uint32_t bits, uint8_t *target, uint64_t capacity, uint32_t flags)
+     * }
+     */
+    public static FunctionDescriptor mg_key_generate$descriptor() {
+        return mg_key_generate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_key_generate(uint32_t kind, uint32_t bits, uint8_t *target, uint64_t capacity, uint32_t flags)
+     * }
+     */
+    public static MethodHandle mg_key_generate$handle() {
+        return mg_key_generate.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_key_generate(uint32_t kind, uint32_t bits, uint8_t *target, uint64_t capacity, uint32_t flags)
+     * }
+     */
+    public static MemorySegment mg_key_generate$address() {
+        return mg_key_generate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_key_generate(uint32_t kind, uint32_t bits, uint8_t *target, uint64_t capacity, uint32_t flags)
+     * }
+     */
+    public static long mg_key_generate(int kind, int bits, MemorySegment target, long capacity, int flags) {
+        var function$ = mg_key_generate.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_key_generate", kind, bits, target, capacity, flags);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, kind, bits, target, capacity, flags);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_key_sign {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_key_sign").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t mg_key_sign(uint64_t cache, uint64_t handle, uint32_t way, uint32_t salt, const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static FunctionDescriptor mg_key_sign$descriptor() {
+        return mg_key_sign.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t mg_key_sign(uint64_t cache, uint64_t handle, uint32_t way, uint32_t salt, const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static MethodHandle mg_key_sign$handle() {
+        return mg_key_sign.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t mg_key_sign(uint64_t cache, uint64_t handle, uint32_t way, uint32_t salt, const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static MemorySegment mg_key_sign$address() {
+        return mg_key_sign.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t mg_key_sign(uint64_t cache, uint64_t handle, uint32_t way, uint32_t salt, const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static long mg_key_sign(long cache, long handle, int way, int salt, MemorySegment data, long length, MemorySegment target) {
+        var function$ = mg_key_sign.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_key_sign", cache, handle, way, salt, data, length, target);
+            }
+            return io.memguard.ffi.Downcall.callLong(function$, cache, handle, way, salt, data, length, target);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class mg_digest {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            CacheLibrary.C_INT,
+            CacheLibrary.C_POINTER,
+            CacheLibrary.C_LONG,
+            CacheLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("mg_digest").orElseThrow();
+
+        static class Linked {
+            static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+        }
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t mg_digest(const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static FunctionDescriptor mg_digest$descriptor() {
+        return mg_digest.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t mg_digest(const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static MethodHandle mg_digest$handle() {
+        return mg_digest.Linked.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t mg_digest(const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static MemorySegment mg_digest$address() {
+        return mg_digest.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t mg_digest(const uint8_t *data, uint64_t length, uint8_t *target)
+     * }
+     */
+    public static int mg_digest(MemorySegment data, long length, MemorySegment target) {
+        var function$ = mg_digest.ADDR;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("mg_digest", data, length, target);
+            }
+            return io.memguard.ffi.Downcall.callInt(function$, data, length, target);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int MG_ERR_INVALID_ARGUMENT = (int)-1L;
     /**
      * {@snippet lang=c :
@@ -3057,6 +3324,33 @@ public class CacheLibrary extends CacheLibrary$shared {
      */
     public static int MG_ERR_STACK() {
         return MG_ERR_STACK;
+    }
+    private static final int MG_ERR_MALFORMED = (int)-13L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_MALFORMED -13
+     * }
+     */
+    public static int MG_ERR_MALFORMED() {
+        return MG_ERR_MALFORMED;
+    }
+    private static final int MG_ERR_MISMATCH = (int)-14L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_MISMATCH -14
+     * }
+     */
+    public static int MG_ERR_MISMATCH() {
+        return MG_ERR_MISMATCH;
+    }
+    private static final int MG_ERR_PASSPHRASE = (int)-15L;
+    /**
+     * {@snippet lang=c :
+     * #define MG_ERR_PASSPHRASE -15
+     * }
+     */
+    public static int MG_ERR_PASSPHRASE() {
+        return MG_ERR_PASSPHRASE;
     }
     private static final int MG_ERR_REFUSED = (int)-1000L;
     /**
