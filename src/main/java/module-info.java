@@ -30,6 +30,9 @@ module io.memguard {
             io.memguard.prove;
     exports io.memguard.os to
             io.memguard.cli;
+    exports io.memguard.storage;
+    exports io.memguard.storage.directory to
+            io.memguard.prove;
     exports io.memguard.store to
             io.memguard.cli,
             io.memguard.prove;

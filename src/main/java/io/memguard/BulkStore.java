@@ -1,14 +1,16 @@
 package io.memguard;
 
 import io.memguard.memory.Addresses;
-import io.memguard.store.Moment;
+import io.memguard.storage.Moment;
+import io.memguard.storage.Published;
+import io.memguard.store.NewValue;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
-import io.memguard.store.keyring.KeyChangedException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Values on their way to disk in groups; see {@link MemGuard#storeAll}. */
@@ -75,7 +77,7 @@ final class BulkStore {
         try {
             while (durable < values.size()) {
                 int begin = durable;
-                SecretStore.Written written = writeGroup(store, begin);
+                Published written = store.writeAll(group -> seal(store, begin, group));
                 durable += written.moments().size();
                 for (int i = begin; i < durable; i++) {
                     cached &= stored.stored(values.get(i), written.moments().get(i - begin));
@@ -90,26 +92,12 @@ final class BulkStore {
         return cached;
     }
 
-    private SecretStore.Written writeGroup(SecretStore store, int begin) {
-        while (true) {
-            var group = new ArrayList<SecretStore.NewValue>();
-            try {
-                seal(store, begin, group);
-                return store.writeAll(group);
-            } catch (KeyChangedException e) {
-                // Sealed anew.
-            } finally {
-                group.forEach(SecretStore.NewValue::close);
-            }
-        }
-    }
-
-    private void seal(SecretStore store, int begin, List<SecretStore.NewValue> group) {
+    private void seal(SecretStore store, int begin, Consumer<NewValue> group) {
         long bytes = 0;
-        for (int i = begin; i < values.size() && group.size() < GROUP_VALUES && bytes < GROUP_BYTES; i++) {
+        for (int i = begin; i < values.size() && i - begin < GROUP_VALUES && bytes < GROUP_BYTES; i++) {
             Value value = values.get(i);
-            var sealed = value.plaintext().<SecretStore.NewValue>read(segment -> store.seal(value.name(), segment));
-            group.add(sealed);
+            var sealed = value.plaintext().<NewValue>read(segment -> store.seal(value.name(), segment));
+            group.accept(sealed);
             bytes += sealed.size();
         }
     }

@@ -15,9 +15,13 @@ import io.memguard.memory.StackRoom;
 import io.memguard.os.NativeAccess;
 import io.memguard.os.ProcessFlags;
 import io.memguard.os.ResourceLimits;
-import io.memguard.store.Moment;
+import io.memguard.storage.Moment;
+import io.memguard.storage.StorageProvider;
+import io.memguard.storage.Totals;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
+import io.memguard.store.StoreNames;
 import io.memguard.store.StoreOpener;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -67,10 +71,18 @@ public final class MemGuard implements AutoCloseable {
         return new MemGuardBuilder(directory);
     }
 
+    /**
+     * Begins to open the store in another storage than a directory. What a builder says of a directory (its group, a shared file
+     * system) does not count there; whether it is only read, the storage decides.
+     */
+    public static MemGuardBuilder on(StorageProvider storage) {
+        return new MemGuardBuilder(storage);
+    }
+
     /** What a store says about itself without a key; nothing where there is none. */
     public static Optional<StoreDescription> describe(Path directory) {
         NativeAccess.require();
-        return StoreOpener.describe(directory).map(StoreDescription::of);
+        return StoreOpener.describe(new DirectoryStorageProvider(directory)).map(StoreDescription::of);
     }
 
     /**
@@ -319,7 +331,7 @@ public final class MemGuard implements AutoCloseable {
      */
     public List<String> list() {
         cache.requireOpen();
-        SecretStore.Names names = store.names(cache.memoryOnly());
+        StoreNames names = store.names(cache.memoryOnly());
         if (names.unreadable() > 0) {
             log().log(System.Logger.Level.WARNING, "{0} names of secrets are damaged", names.unreadable());
         }
@@ -332,7 +344,7 @@ public final class MemGuard implements AutoCloseable {
      */
     public Stats stats() {
         cache.requireOpen();
-        SecretStore.Totals totals = store.totals();
+        Totals totals = store.totals();
         return new Stats(
                 storageType(store.info().keys()),
                 Stats.ENCRYPTION_TYPE,
@@ -340,7 +352,7 @@ public final class MemGuard implements AutoCloseable {
                 cache.isReady(),
                 totals.items(),
                 totals.bytes(),
-                store.directory(),
+                Path.of(store.location()),
                 Instant.now());
     }
 

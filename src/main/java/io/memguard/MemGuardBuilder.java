@@ -7,18 +7,21 @@ import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
 import io.memguard.os.NativeAccess;
-import io.memguard.store.StoreAccess;
+import io.memguard.storage.StorageProvider;
+import io.memguard.storage.directory.DirectoryAccess;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.StoreOpener;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** How to open a store, see {@link MemGuard#at}; not thread-safe. */
 public final class MemGuardBuilder {
     private static final Duration LONGEST_WAIT = Duration.ofHours(1);
 
-    private final Path directory;
+    private final Function<DirectoryAccess, StorageProvider> place;
     private @Nullable KeyProvider provider;
     private OpenMode mode = OpenMode.OPEN_OR_CREATE;
     private MemoryPolicy policy = MemoryPolicy.REQUIRE_LOCKED;
@@ -30,7 +33,13 @@ public final class MemGuardBuilder {
     private boolean sharedFileSystem;
 
     MemGuardBuilder(Path directory) {
-        this.directory = Objects.requireNonNull(directory);
+        Objects.requireNonNull(directory);
+        this.place = access -> new DirectoryStorageProvider(directory, access);
+    }
+
+    MemGuardBuilder(StorageProvider storage) {
+        Objects.requireNonNull(storage);
+        this.place = access -> storage;
     }
 
     /** Who has the key; required. The provider is closed together with the store. */
@@ -165,8 +174,8 @@ public final class MemGuardBuilder {
                         "degraded: {0}",
                         NativeLibraries.failure().orElse(""));
             }
-            var access = new StoreAccess(mode == OpenMode.READ_ONLY, group, sharedFileSystem);
-            var store = StoreOpener.open(directory, mode, keys, records, accepting, access);
+            var access = new DirectoryAccess(mode == OpenMode.READ_ONLY, group, sharedFileSystem);
+            var store = StoreOpener.open(place.apply(access), mode, keys, records, accepting);
             return new MemGuard(store, cache, hydratedIdle);
         } catch (Throwable failure) {
             if (failure instanceof MemGuardException known && known.code() == ErrorCode.KEY_INVALID) {

@@ -3,8 +3,7 @@ package io.memguard;
 import io.memguard.memory.Addresses;
 import io.memguard.memory.GuardedMemory;
 import io.memguard.memory.SealedCache;
-import io.memguard.os.FileVersion;
-import io.memguard.store.Moment;
+import io.memguard.storage.Moment;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
@@ -20,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Secret {
     /** Of a value that is in memory only: no file can outdate it. */
-    static final Moment MEMORY_ONLY = new Moment(Long.MIN_VALUE, FileVersion.NONE, false);
+    static final Moment MEMORY_ONLY = new Moment(Long.MIN_VALUE, Moment.NO_VERSION, false);
 
     /** A value in a cache, whose handle means nothing in another, and when it was the current one. */
     static final class Cached {

@@ -6,7 +6,7 @@ import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
 import io.memguard.memory.Windows;
-import io.memguard.store.Moment;
+import io.memguard.storage.Moment;
 import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import java.lang.foreign.MemorySegment;

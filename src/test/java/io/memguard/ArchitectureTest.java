@@ -5,6 +5,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaCall;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaCodeUnit;
 import com.tngtech.archunit.core.domain.JavaMethod;
@@ -18,6 +19,7 @@ import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import io.memguard.memory.Addresses;
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** The walls of docs/ARCHITECTURE.md. */
@@ -25,6 +27,9 @@ class ArchitectureTest {
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
             .importPackages("io.memguard");
+
+    private static final Set<String> FILE_CALLS_OF_STORES =
+            Set.of("DurableFile", "DurableGroup", "FileContent", "FileVersion", "RangeLock");
 
     @Test
     void onlyFourPackagesCallNativeCode() {
@@ -115,6 +120,60 @@ class ArchitectureTest {
                 .dependOnClassesThat()
                 .resideInAPackage("io.memguard.store..")
                 .check(CLASSES);
+    }
+
+    /** A storage sees ciphertext and hashes: what encrypts is above it, and uses it by its interfaces alone. */
+    @Test
+    void theStoreKnowsNoFiles() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.memguard.store..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.memguard.storage.directory", "java.nio.file..")
+                .orShould()
+                .dependOnClassesThat(fileCalls())
+                .check(CLASSES);
+    }
+
+    @Test
+    void storagesKnowNeitherKeysNorTheStore() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.memguard.storage..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.memguard.store..", "io.memguard.keys..")
+                .check(CLASSES);
+        noClasses()
+                .that()
+                .resideInAPackage("io.memguard.storage")
+                .and()
+                .doNotHaveSimpleName("Attachments") // A directory's, for providers that keep files of their own there.
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.memguard.os", "io.memguard.memory", "java.nio.file..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void onlyTheDirectoryAndSourcesOfKeysUseFiles() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("io.memguard.storage.directory", "io.memguard.keys..", "io.memguard.os")
+                .should()
+                .dependOnClassesThat(DescribedPredicate.describe(
+                        "are calls for files of a store",
+                        type -> type.getPackageName().equals("io.memguard.os")
+                                && FILE_CALLS_OF_STORES.contains(type.getSimpleName())))
+                .check(CLASSES);
+    }
+
+    private static DescribedPredicate<JavaClass> fileCalls() {
+        return DescribedPredicate.describe(
+                "are calls for files",
+                type -> type.getPackageName().equals("io.memguard.os")
+                        && !Set.of("FileErrors", "Forgotten").contains(type.getSimpleName()));
     }
 
     @Test

@@ -7,8 +7,8 @@ import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.RollbackRecords;
 import io.memguard.memory.NativeLibraries;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.SecretStore;
-import io.memguard.store.StoreAccess;
 import io.memguard.store.StoreInfo;
 import io.memguard.store.StoreOpener;
 import io.memguard.store.Verification;
@@ -26,7 +26,7 @@ final class StoreChecks {
             Path directory, KeyProvider provider, Optional<RollbackRecords> records, Optional<Progress> verify) {
         var findings = new ArrayList<Finding>();
         try {
-            Optional<StoreInfo> info = StoreOpener.describe(directory);
+            Optional<StoreInfo> info = StoreOpener.describe(new DirectoryStorageProvider(directory));
             if (info.isEmpty()) {
                 return List.of(
                         Finding.advice("store", "there is none in " + directory, "memguard init --dir " + directory));
@@ -62,7 +62,7 @@ final class StoreChecks {
 
     private static Finding permissions(Path directory) {
         try {
-            StoreOpener.requireSafe(directory, StoreAccess.USUAL);
+            StoreOpener.requireSafe(new DirectoryStorageProvider(directory));
             return Finding.ok("store permissions", "its owner's only");
         } catch (MemGuardException e) {
             return Finding.of(Finding.Level.PROBLEM, "store permissions", e);
@@ -76,7 +76,7 @@ final class StoreChecks {
             Optional<Progress> verify,
             List<Finding> findings) {
         try (SecretStore store = StoreOpener.open(
-                directory, OpenMode.EXISTING, provider, records.orElse(null), false, StoreAccess.USUAL)) {
+                new DirectoryStorageProvider(directory), OpenMode.EXISTING, provider, records.orElse(null), false)) {
             Verification verification = store.verification();
             findings.add(
                     verification.roundTrip()

@@ -1,5 +1,6 @@
 package io.memguard.keys;
 
+import io.memguard.storage.Attachments;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
@@ -43,6 +44,11 @@ public record StoreContext(
     /** The same for a directory that is held open. */
     public StoreContext(String storeId, Path directory, Path files, boolean existing) {
         this(storeId, directory, files, existing, "", "", Optional.empty(), List.of(), true);
+    }
+
+    /** A store whose provider keeps its files there. */
+    public static StoreContext of(String storeId, Attachments place) {
+        return new StoreContext(storeId, place.directory(), place.files(), false);
     }
 
     /** The same store, to make another key for it. */

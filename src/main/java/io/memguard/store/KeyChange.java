@@ -6,6 +6,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
 import io.memguard.keys.KeyProvider;
+import io.memguard.storage.Storage;
 import io.memguard.store.keyring.KeyTransition;
 import io.memguard.store.keyring.Metadata;
 import java.io.IOException;
@@ -21,14 +22,12 @@ import org.jspecify.annotations.Nullable;
 public final class KeyChange {
     private final KeyTransition steps;
     private final Reencryption files;
-    private final StoreLocks locks;
-    private final StoreTotals totals;
+    private final Storage storage;
 
-    KeyChange(KeyTransition steps, Reencryption files, StoreLocks locks, StoreTotals totals) {
+    KeyChange(KeyTransition steps, Reencryption files, Storage storage) {
         this.steps = steps;
         this.files = files;
-        this.locks = locks;
-        this.totals = totals;
+        this.storage = storage;
     }
 
     /**
@@ -74,10 +73,7 @@ public final class KeyChange {
     /** Destroys this folder's own keys that nothing is under any more, if no change is under way; returns what is left. */
     List<KeyTransition.Left> destroyOwnOld() throws IOException {
         var left = new ArrayList<KeyTransition.Left>();
-        locks.changing(true, () -> {
-            totals.setClear(false);
-            left.addAll(steps.destroyOld(List.of(steps.provider()), true));
-        });
+        storage.changing(true, () -> left.addAll(steps.destroyOld(List.of(steps.provider()), true)));
         return left;
     }
 
@@ -166,19 +162,9 @@ public final class KeyChange {
         }
     }
 
-    /** A change of the key. */
-    @FunctionalInterface
-    private interface Change {
-        void run() throws IOException;
-    }
-
-    private void during(Change change) {
+    private void during(Storage.Action change) {
         try {
-            boolean free = locks.changing(false, () -> {
-                totals.setClear(false); // Killed from here on, it may leave a temporary file.
-                change.run();
-            });
-            if (!free) {
+            if (!storage.changing(false, change)) {
                 throw new MemGuardException(
                         ErrorCode.STORE_FAILED,
                         "the key of this store is being changed by another call or process; nothing was changed here: try"

@@ -4,19 +4,21 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
 import io.memguard.memory.PlaintextBuffer;
-import io.memguard.os.DurableGroup;
-import io.memguard.os.SmallFile;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Fingerprint;
+import io.memguard.storage.LockedStorage;
+import io.memguard.storage.NewEntry;
+import io.memguard.storage.OpenEntry;
+import io.memguard.storage.PreparedWrite;
+import io.memguard.storage.Storage;
 import io.memguard.store.keyring.EntryCipher;
-import io.memguard.store.keyring.Fingerprint;
 import io.memguard.store.keyring.Keyring;
 import io.memguard.store.keyring.KeyringHolder;
 import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
@@ -39,42 +41,35 @@ final class Reencryption {
 
     private static final long SHORT = 1 << 16;
 
-    private final StoreDirectory directory;
-    private final StoreLayout layout;
+    private final Storage storage;
     private final KeyringHolder keys;
     private final RollbackGuards guards;
-    private final StoreLocks locks;
-    private final StoreTotals totals;
     private final Semaphore plaintexts = new Semaphore(PLAINTEXTS, true);
     private volatile boolean already; // a guess: the file that any thread opened last was under the new key
 
-    Reencryption(
-            StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks, StoreTotals totals) {
-        this.directory = directory;
-        this.layout = directory.layout();
+    Reencryption(Storage storage, KeyringHolder keys, RollbackGuards guards) {
+        this.storage = storage;
         this.keys = keys;
         this.guards = guards;
-        this.locks = locks;
-        this.totals = totals;
     }
 
     /**
-     * What is added in the meantime is under that key already, so one look at the folder finds all the others.
+     * What is added in the meantime is under that key already, so one listing finds all the others.
      *
      * @throws MemGuardException STORE_FAILED where files are damaged: both keys have to be kept then
      */
     void reencrypt(Progress progress) throws IOException {
         long damaged = 0;
-        try (var files = FileIndex.of(directory, file -> true)) {
+        try (var entries = EntryIndex.of(storage, id -> true)) {
             long done = 0;
             int most = FIRST_BATCH;
-            progress.at(0, files.size());
-            for (Iterator<String> rest = files.iterator(); rest.hasNext(); ) {
-                List<String> batch = nextBatch(rest, most);
+            progress.at(0, entries.size());
+            for (Iterator<EntryId> rest = entries.iterator(); rest.hasNext(); ) {
+                List<EntryId> batch = nextBatch(rest, most);
                 damaged += reencrypt(batch);
                 done += batch.size();
                 most = Math.min(2 * most, LAST_BATCH);
-                progress.at(done, files.size());
+                progress.at(done, entries.size());
             }
         }
         if (damaged > 0) {
@@ -85,86 +80,79 @@ final class Reencryption {
         }
     }
 
-    private List<String> nextBatch(Iterator<String> rest, int most) {
-        var batch = new ArrayList<String>();
+    private List<EntryId> nextBatch(Iterator<EntryId> rest, int most) {
+        var batch = new ArrayList<EntryId>();
         long bytes = 0;
         while (rest.hasNext() && batch.size() < most && bytes < BATCH_BYTES) {
-            String file = rest.next();
-            batch.add(file);
-            bytes += layout.workingPath().resolve(file).toFile().length();
+            EntryId id = rest.next();
+            batch.add(id);
+            bytes += storage.size(id);
         }
         return batch;
     }
 
-    private int reencrypt(List<String> batch) throws IOException {
-        int[] stripes = batch.stream()
-                .mapToInt(file -> StoreLayout.stripeOfHex(hash(file)))
-                .distinct() // ascending, as the files are
-                .toArray();
-        return keys.with(now -> locks.locked(stripes, () -> {
+    private int reencrypt(List<EntryId> batch) throws IOException {
+        return keys.with(now -> storage.locked(batch, locked -> {
             keys.requireStill(now.keyEpoch());
-            return reencrypt(batch, now);
+            return reencrypt(locked, batch, now);
         }));
     }
 
-    /** Which content a file had and gets. */
-    private record Change(Fingerprint before, Fingerprint after) {}
+    /** Which content an entry had and gets. */
+    private record Change(EntryId id, Fingerprint before, Fingerprint after) {}
 
-    private int reencrypt(List<String> batch, Keyring now) throws IOException {
+    private int reencrypt(LockedStorage locked, List<EntryId> batch, Keyring now) throws IOException {
         var changes = new @Nullable Change[batch.size()];
         var damaged = new AtomicInteger();
-        var files = new ArrayList<DurableGroup.NewFile>();
-        for (String file : batch) {
-            int index = files.size();
-            String prefix = StoreLayout.temporaryPrefix(StoreLayout.stripeOfHex(hash(file)));
-            Path path = layout.workingPath().resolve(file);
-            files.add(new DurableGroup.NewFile(path, prefix, slot -> {
-                try (var opened = SmallFile.open(path, SecretStore.MAX_FILE).orElse(null)) {
+        var entries = new ArrayList<NewEntry>();
+        for (EntryId id : batch) {
+            int index = entries.size();
+            entries.add(new NewEntry(id, slot -> {
+                try (var opened = locked.open(id).orElse(null)) {
                     if (opened != null) { // else it was deleted in the meantime
-                        changes[index] = reencrypt(opened, file, now, slot, damaged);
+                        changes[index] = reencrypt(opened, id, now, slot, damaged);
                     }
                 }
             }));
         }
-        totals.setClear(false); // After a kill the next opening removes temporary files.
-        try (var group = DurableGroup.prepare(layout.workingPath(), files)) {
-            publish(group, batch, changes, guards.of(now.metadata()));
+        try (var write = locked.prepareReencrypted(entries)) {
+            publish(locked, write, changes, guards.of(now.metadata()));
         }
         return damaged.get();
     }
 
     private @Nullable Change reencrypt(
-            SmallFile opened, String file, Keyring now, DurableGroup.Slot slot, AtomicInteger damaged)
-            throws IOException {
-        try (var text = Base64Ciphertext.read(opened)) {
-            boolean isNew = already && isNew(now, file, text.bytes());
-            Optional<SealedFile> again = isNew ? Optional.empty() : reencrypted(now, file, text.bytes());
-            isNew = again.isEmpty() && (isNew || isNew(now, file, text.bytes()));
+            OpenEntry opened, EntryId id, Keyring now, NewEntry.Slot slot, AtomicInteger damaged) throws IOException {
+        try (var text = opened.read()) {
+            boolean isNew = already && isNew(now, id, text.bytes());
+            Optional<SealedEntry> again = isNew ? Optional.empty() : reencrypted(now, id, text.bytes());
+            isNew = again.isEmpty() && (isNew || isNew(now, id, text.bytes()));
             already = isNew;
             if (again.isEmpty()) {
                 damaged.addAndGet(isNew ? 0 : 1);
                 return null;
             }
             try (var content = again.get()) {
-                slot.put(content);
-                return new Change(Fingerprint.of(text.bytes()), content.state());
+                slot.put(content.bytes());
+                return new Change(id, Fingerprint.of(text.bytes()), content.fingerprint());
             }
         }
     }
 
     /** Nothing where it was not under the old key. */
-    private Optional<SealedFile> reencrypted(Keyring now, String file, MemorySegment sealed) {
+    private Optional<SealedEntry> reencrypted(Keyring now, EntryId id, MemorySegment sealed) {
         return withPlaintext(sealed, opened -> {
-            if (!now.leaving().open(purpose(file), id(hash(file)), sealed, opened)) {
+            if (!now.leaving().open(EntryCipher.Purpose.of(id.kind()), id.hash(), sealed, opened)) {
                 return Optional.empty();
             }
-            return Optional.of(opened.<SealedFile, RuntimeException>read(
-                    plaintext -> SealedFile.seal(now.writing(), purpose(file), id(hash(file)), plaintext)));
+            return Optional.of(opened.<SealedEntry, RuntimeException>read(
+                    plaintext -> SealedEntry.seal(now.writing(), id, plaintext)));
         });
     }
 
-    private boolean isNew(Keyring now, String file, MemorySegment sealed) {
-        return withPlaintext(sealed, opened -> now.writing().open(purpose(file), id(hash(file)), sealed, opened));
+    private boolean isNew(Keyring now, EntryId id, MemorySegment sealed) {
+        return withPlaintext(
+                sealed, opened -> now.writing().open(EntryCipher.Purpose.of(id.kind()), id.hash(), sealed, opened));
     }
 
     private <T> T withPlaintext(MemorySegment sealed, Function<PlaintextBuffer, T> task) {
@@ -177,44 +165,27 @@ final class Reencryption {
         }
     }
 
-    private void publish(DurableGroup group, List<String> batch, @Nullable Change[] changes, RollbackGuard guard)
+    private static void publish(
+            LockedStorage locked, PreparedWrite write, @Nullable Change[] changes, RollbackGuard guard)
             throws IOException {
-        for (int i = 0; i < changes.length; i++) {
-            Change change = changes[i];
-            if (change != null && StoreLayout.isValue(batch.get(i))) {
-                expect(guard, hash(batch.get(i)), change);
+        for (Change change : changes) {
+            if (change != null && change.id().isValue()) {
+                expect(locked, guard, change);
             }
         }
-        for (int i = 0; i < changes.length; i++) {
-            group.publish(i);
-        }
-        group.sync();
-        for (int i = 0; i < changes.length; i++) {
-            Change change = changes[i];
-            if (change != null && StoreLayout.isValue(batch.get(i))) {
-                guard.settle(id(hash(batch.get(i))), change.after());
+        write.publish();
+        for (Change change : changes) {
+            if (change != null && change.id().isValue()) {
+                guard.settle(change.id(), change.after());
             }
         }
     }
 
     /** What was put back must not become the newest state by being re-encrypted. */
-    private void expect(RollbackGuard guard, String hash, Change change) throws IOException {
-        RollbackGuard.Actual actual = () -> layout.durableFingerprint(layout.valueFile(hash));
-        if (guard.isOn() && !guard.isNewest(guard.newest(id(hash), actual), change.before())) {
-            throw RollbackGuard.rolledBack("a file (mg_" + hash.substring(0, 8) + "….dat)");
+    private static void expect(LockedStorage locked, RollbackGuard guard, Change change) throws IOException {
+        if (!guard.isNewest(guard.newest(locked, change.id()), change.before())) {
+            throw RollbackGuard.rolledBack("a file (mg_" + change.id().hex().substring(0, 8) + "….dat)");
         }
-        guard.expect(id(hash), change.after(), actual);
-    }
-
-    private static EntryCipher.Purpose purpose(String file) {
-        return StoreLayout.isValue(file) ? EntryCipher.Purpose.VALUE : EntryCipher.Purpose.NAME;
-    }
-
-    private static String hash(String file) {
-        return StoreLayout.hex(file).orElseThrow();
-    }
-
-    private static byte[] id(String hash) {
-        return HexFormat.of().parseHex(hash);
+        guard.expect(locked, change.id(), change.after());
     }
 }

@@ -3,8 +3,10 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.Progress;
-import io.memguard.os.Posix;
-import io.memguard.store.keyring.Fingerprint;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Fingerprint;
+import io.memguard.storage.LockedStore;
+import io.memguard.storage.Storage;
 import io.memguard.store.keyring.Keyring;
 import io.memguard.store.keyring.KeyringHolder;
 import io.memguard.store.keyring.Metadata;
@@ -12,24 +14,19 @@ import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.util.HashSet;
-import java.util.HexFormat;
 
 /**
  * Enables, renews and disables the records by which rollbacks of a store are detected. No other process reads, writes or changes
  * the key in the meantime; killed anywhere, it is run again.
  */
 public final class RollbackDetection {
-    private final StoreDirectory directory;
-    private final StoreLayout layout;
+    private final Storage storage;
     private final KeyringHolder keys;
-    private final StoreLocks locks;
     private final RollbackGuards guards;
 
-    RollbackDetection(StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
-        this.directory = directory;
-        this.layout = directory.layout();
+    RollbackDetection(Storage storage, KeyringHolder keys, RollbackGuards guards) {
+        this.storage = storage;
         this.keys = keys;
-        this.locks = locks;
         this.guards = guards;
     }
 
@@ -40,9 +37,10 @@ public final class RollbackDetection {
      */
     public long accept(Progress progress) {
         try {
-            return locks.lockedWhole(() -> {
+            return storage.lockedWhole(locked -> {
                 try (var lease = keys.current()) {
                     return accept(
+                            locked,
                             lease.keys(),
                             guards.beginning(lease.keys().metadata().storeId()),
                             progress);
@@ -58,10 +56,10 @@ public final class RollbackDetection {
         }
     }
 
-    private long accept(Keyring now, RollbackGuard guard, Progress progress) throws IOException {
+    private long accept(LockedStore locked, Keyring now, RollbackGuard guard, Progress progress) throws IOException {
         boolean renewed = !guard.metadata().isEmpty();
         try {
-            long different = record(guard, progress);
+            long different = record(locked, guard, progress);
             publish(now, true, guard);
             return renewed ? different : 0;
         } catch (Throwable failure) {
@@ -83,26 +81,26 @@ public final class RollbackDetection {
         }
     }
 
-    private long record(RollbackGuard guard, Progress progress) throws IOException {
-        var before = new HashSet<>(guard.hashes());
-        Posix.syncDirectory(layout.workingPath()); // What is accepted must not be another state after a power cut.
-        var files = directory.list(StoreLayout::isValue);
+    private long record(LockedStore locked, RollbackGuard guard, Progress progress) throws IOException {
+        var before = new HashSet<>(guard.values());
+        locked.makeDurable(); // What is accepted must not be another state after a power cut.
         long different = 0;
-        int done = 0;
-        progress.at(0, files.size());
-        for (String file : files) {
-            String hash = StoreLayout.hex(file).orElseThrow();
-            byte[] id = HexFormat.of().parseHex(hash);
-            var actual = layout.fingerprint(layout.valueFile(hash));
-            boolean same = before.remove(hash) && guard.newest(id, () -> actual).equals(actual);
-            if (!same) {
-                different++;
-                guard.settle(id, actual);
+        try (var values = EntryIndex.of(storage, EntryId::isValue)) {
+            int done = 0;
+            progress.at(0, values.size());
+            for (EntryId value : values) {
+                var actual = locked.fingerprint(value);
+                boolean same =
+                        before.remove(value) && guard.newest(value, actual).equals(actual);
+                if (!same) {
+                    different++;
+                    guard.settle(value, actual);
+                }
+                progress.at(++done, values.size());
             }
-            progress.at(++done, files.size());
         }
-        for (String hash : before) {
-            guard.settle(HexFormat.of().parseHex(hash), Fingerprint.ABSENT);
+        for (EntryId value : before) {
+            guard.settle(value, Fingerprint.ABSENT);
         }
         return different + before.size();
     }
@@ -110,7 +108,7 @@ public final class RollbackDetection {
     /** Disables the detection, and removes the records. */
     public void disable() {
         try {
-            locks.lockedWhole(() -> {
+            storage.lockedWhole(locked -> {
                 try (var lease = keys.current()) {
                     Keyring now = lease.keys();
                     if (guards.of(now.metadata()).isOn()) {

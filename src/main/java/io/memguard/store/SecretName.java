@@ -2,12 +2,12 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
+import io.memguard.storage.EntryId;
 import io.memguard.store.keyring.Sha256;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /** The name of a secret in the forms that the store needs. Immutable; has no {@code toString} of the name. */
@@ -16,11 +16,11 @@ public final class SecretName {
     public static final int MAX_BYTES = 1024;
 
     private final byte[] utf8;
-    private final byte[] hash;
+    private final EntryId value;
 
     private SecretName(byte[] utf8) {
         this.utf8 = utf8;
-        this.hash = Sha256.of(utf8);
+        this.value = EntryId.value(Sha256.of(utf8));
     }
 
     /** Checks a name: 1 to {@value #MAX_BYTES} bytes of UTF-8, any characters. */
@@ -50,21 +50,27 @@ public final class SecretName {
     }
 
     byte[] hash() {
-        return hash;
+        return value.hash();
     }
 
-    /** 64 lower-case digits. */
+    /** The entry of its value. */
+    EntryId value() {
+        return value;
+    }
+
+    /** The entry of the name itself. */
+    EntryId id() {
+        return value.name();
+    }
+
+    /** The hash, in 64 lower-case digits. */
     public String hex() {
-        return HexFormat.of().formatHex(hash);
+        return value.hex();
     }
 
     /** Which lock and which generation counter it shares with some other names. */
     public int stripe() {
-        return stripe(hash);
-    }
-
-    static int stripe(byte[] hash) {
-        return (hash[0] & 0xFF) << 8 | (hash[1] & 0xFF);
+        return value.stripe();
     }
 
     private static MemGuardException invalid(String message) {

@@ -3,88 +3,63 @@ package io.memguard.store;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyProvider;
-import io.memguard.keys.StoreKey;
 import io.memguard.memory.PlaintextBuffer;
-import io.memguard.os.FileVersion;
 import io.memguard.os.Forgotten;
-import io.memguard.os.Posix;
-import io.memguard.os.SmallFile;
-import io.memguard.store.keyring.EntryCipher;
-import io.memguard.store.keyring.Fingerprint;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Fingerprint;
+import io.memguard.storage.Generations;
+import io.memguard.storage.LockedStorage;
+import io.memguard.storage.Moment;
+import io.memguard.storage.OpenEntry;
+import io.memguard.storage.Published;
+import io.memguard.storage.Storage;
+import io.memguard.storage.Totals;
 import io.memguard.store.keyring.KeyChangedException;
 import io.memguard.store.keyring.KeyLoader;
 import io.memguard.store.keyring.KeyTransition;
 import io.memguard.store.keyring.Keyring;
 import io.memguard.store.keyring.KeyringHolder;
-import io.memguard.store.keyring.Metadata;
-import io.memguard.store.keyring.Removal;
 import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
-import java.util.function.Predicate;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The encrypted files of one open store. Thread-safe, and safe with any number of other processes on the directory.
- * Opened by {@link StoreOpener}.
+ * The encrypted entries of one open store. Thread-safe, and safe with any number of other processes on the storage. Opened by
+ * {@link StoreOpener}.
  */
 public final class SecretStore implements AutoCloseable {
-    /** The longest value whose file still fits a Java array: 1 GiB. */
-    static final long MAX_FILE = (((1L << 30) + StoreKey.OVERHEAD) + 2) / 3 * 4;
-
     private static final String NOT_STORED = "the value could not be stored; the one before is unchanged";
+    private static final String NOT_READ = "the value could not be read";
 
-    private final StoreDirectory directory;
-    private final StoreLayout layout;
+    private final Storage storage;
     private final KeyringHolder keys;
     private final RollbackGuards guards;
-    private final StoreLocks locks;
     private final Generations generations;
-    private final StoreTotals totals;
-    private final NameFiles names;
     private final ValueWriter writer;
     private final Runnable closing;
 
-    SecretStore(
-            StoreDirectory directory,
-            KeyLoader loader,
-            Keyring keys,
-            RollbackGuards guards,
-            StoreLocks locks,
-            Generations generations,
-            StoreTotals totals) {
-        this.directory = directory;
-        this.layout = directory.layout();
+    SecretStore(Storage storage, KeyLoader loader, Keyring keys, RollbackGuards guards) {
+        this.storage = storage;
         this.keys = new KeyringHolder(loader, keys);
         this.guards = guards;
-        this.locks = locks;
-        this.generations = generations;
-        this.totals = totals;
-        this.names = new NameFiles(layout);
-        this.writer = new ValueWriter(layout, locks, generations, totals);
-        locks.follow(generations);
+        this.generations = storage.generations();
+        this.writer = new ValueWriter(storage, this.keys, guards);
         guards.storeIsOpen();
-        this.closing = Forgotten.watch(this, closing(directory, this.keys, guards, locks));
+        this.closing = Forgotten.watch(this, closing(storage, this.keys, guards));
     }
 
     /** Knows only the parts: the store itself may be collected without having been closed. */
-    private static Runnable closing(
-            StoreDirectory directory, KeyringHolder keys, RollbackGuards guards, StoreLocks locks) {
+    private static Runnable closing(Storage storage, KeyringHolder keys, RollbackGuards guards) {
         return () -> {
-            locks.close();
+            storage.close();
             keys.close();
             guards.close();
-            directory.close();
             keys.loader().close();
         };
     }
@@ -106,11 +81,11 @@ public final class SecretStore implements AutoCloseable {
                 new KeyTransition.WholeLock() {
                     @Override
                     public <T extends @Nullable Object> T run(KeyTransition.Work<T> work) throws IOException {
-                        return locks.lockedWhole(work::run);
+                        return storage.lockedWhole(locked -> work.run());
                     }
                 },
                 guards::of);
-        return new KeyChange(steps, new Reencryption(directory, keys, guards, locks, totals), locks, totals);
+        return new KeyChange(steps, new Reencryption(storage, keys, guards), storage);
     }
 
     /** Whether this is the provider of the store, which is closed with it. */
@@ -120,17 +95,17 @@ public final class SecretStore implements AutoCloseable {
 
     /** What enables, renews and disables the detection of rollbacks. */
     public RollbackDetection rollbackDetection() {
-        return new RollbackDetection(directory, keys, guards, locks);
+        return new RollbackDetection(storage, keys, guards);
     }
 
     /** What looks for damage in this store. */
     public Verification verification() {
-        return new Verification(directory, keys, guards, locks);
+        return new Verification(storage, keys, guards);
     }
 
-    /** The folder of the files, by its name. */
-    public Path directory() {
-        return layout.displayPath();
+    /** The place of the store, as users know it. */
+    public String location() {
+        return storage.location();
     }
 
     /** A number that changes whenever a secret of this stripe is about to be replaced or deleted, in any process. */
@@ -142,32 +117,23 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** Whether processes may change files that share no counters with this one: then each read looks at the file. */
+    /** Whether processes may change entries that share no counters with this one: then each read looks at the storage. */
     public boolean isShared() {
-        return directory.isShared() && !directory.access().readOnly();
+        return storage.isShared();
     }
 
     /**
-     * Whether a value that was read at some moment is still the one in its file, and the store still where it was. Costs four
-     * system calls.
+     * Whether a value that was read at some moment is still the one that is stored, and the store still where it was.
      *
-     * @throws MemGuardException RETRIEVE_FAILED where the directory was moved or replaced: it has to be opened again
+     * @throws MemGuardException RETRIEVE_FAILED where the store was moved or replaced: it has to be opened again
      */
     public boolean isStill(SecretName name, Moment moment) {
-        return during(
-                ErrorCode.RETRIEVE_FAILED,
-                "the value could not be read",
-                () -> directory.use(() -> {
-                    locks.requirePresent();
-                    return FileVersion.of(layout.valueFile(name.hex()))
-                            .filter(moment.file()::equals)
-                            .isPresent();
-                }));
+        return during(ErrorCode.RETRIEVE_FAILED, NOT_READ, () -> storage.isStill(name.value(), moment.version()));
     }
 
     /**
-     * When a value is current that seems outdated: names that share a counter raise it for one another. Files are replaced
-     * and never written to, so one that is the same still has the same content.
+     * When a value is current that seems outdated: names that share a counter raise it for one another. One whose version is the
+     * same still has the same content.
      *
      * @return nothing where the value has to be read again
      */
@@ -175,25 +141,24 @@ public final class SecretStore implements AutoCloseable {
         if (!before.settled() || isShared()) {
             return Optional.empty();
         }
-        return during(
-                ErrorCode.RETRIEVE_FAILED,
-                "the value could not be read",
-                () -> keys.with(now -> renewed(name, now, before)));
+        return during(ErrorCode.RETRIEVE_FAILED, NOT_READ, () -> keys.with(now -> renewed(name, now, before)));
     }
 
     private Optional<Moment> renewed(SecretName name, Keyring now, Moment before) throws IOException {
         if (guards.of(now.metadata()).isOn()) {
-            return Optional.empty(); // Its record has to be compared with what is in the file.
+            return Optional.empty(); // Its record has to be compared with what is stored.
         }
-        return locks.locked(name.stripe(), () -> {
-            if (guards.areGiven()) {
-                keys.requireStill(now.keyEpoch()); // Another process may have begun to keep records.
-            }
-            long generation = generations.get(name.stripe());
-            return FileVersion.of(layout.valueFile(name.hex()))
-                    .filter(before.file()::equals)
-                    .map(same -> before.under(generation));
+        return storage.locked(name.value(), locked -> {
+            requireStillWithoutRecords(now);
+            return locked.moment(name.value()).filter(same -> same.version().equals(before.version()));
         });
+    }
+
+    /** Another process may have enabled records; only a store that was given some has to know at once. */
+    private void requireStillWithoutRecords(Keyring now) throws IOException {
+        if (guards.areGiven()) {
+            keys.requireStill(now.keyEpoch());
+        }
     }
 
     /** What the JVM makes of SIGBUS, some calls after the access; in compiled code it may come later than here. */
@@ -210,100 +175,46 @@ public final class SecretStore implements AutoCloseable {
      * @return when this value was the current one
      */
     public Moment write(SecretName name, MemorySegment value) {
-        while (true) {
-            try (var sealed = seal(name, value)) {
-                Written written = writeAll(List.of(sealed));
-                if (written.failure().isPresent()) {
-                    throw notStored(written.failure().get());
-                }
-                return written.moments().getFirst();
-            } catch (KeyChangedException e) {
-                // Encrypted again.
-            }
+        Published written = writeAll(values -> values.accept(seal(name, value)));
+        if (written.failure().isPresent()) {
+            throw notStored(written.failure().get());
         }
-    }
-
-    /** A value on its way to disk, encrypted; the caller closes it. */
-    public static final class NewValue implements AutoCloseable {
-        private final SecretName name;
-        private final SealedFile file;
-        private final Fingerprint state;
-        private final long keyEpoch;
-
-        private NewValue(SecretName name, SealedFile file, long keyEpoch) {
-            this.name = name;
-            this.file = file;
-            this.state = file.state();
-            this.keyEpoch = keyEpoch;
-        }
-
-        SecretName name() {
-            return name;
-        }
-
-        SealedFile file() {
-            return file;
-        }
-
-        Fingerprint state() {
-            return state;
-        }
-
-        /** The length of its file in bytes. */
-        public long size() {
-            return file.size();
-        }
-
-        /** Frees the memory of a large one. */
-        @Override
-        public void close() {
-            file.close();
-        }
+        return written.moments().getFirst();
     }
 
     /** Encrypts a value for {@link #writeAll}. */
     public NewValue seal(SecretName name, MemorySegment value) {
         return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> {
             keys.update();
-            return writable().with(now -> {
-                var sealed = SealedFile.seal(now.writing(), EntryCipher.Purpose.VALUE, name.hash(), value);
-                return new NewValue(name, sealed, now.keyEpoch());
-            });
+            storage.requireWritable();
+            return keys.with(
+                    now -> new NewValue(name, SealedEntry.seal(now.writing(), name.value(), value), now.keyEpoch()));
         });
     }
-
-    /**
-     * What became of values that were written together.
-     *
-     * @param moments of the values that are durable, the first of the list; as by {@link #write}
-     * @param failure why the values after those are unchanged
-     */
-    public record Written(List<Moment> moments, Optional<IOException> failure) {}
 
     /**
      * Stores values of different names with few waits for the disk, each as durable and as atomic as by {@link #write}.
      * Takes all their locks: a thousand at a time are enough.
      *
-     * @throws KeyChangedException where the store has another key than they were sealed under; nothing was stored
+     * @param sealing gives each value that it has encrypted by {@link #seal}; run again where the store has switched to another
+     *     key in the meantime
      */
-    public Written writeAll(List<NewValue> values) {
-        try (var lease = keys.lastSeen()) {
-            Keyring current = lease.keys();
-            return during(
-                    ErrorCode.STORE_FAILED,
-                    NOT_STORED,
-                    () -> writer.write(current, guards.of(current.metadata()), values, () -> {
-                        keys.requireStill(current.keyEpoch());
-                        for (var value : values) {
-                            keys.requireStill(value.keyEpoch);
-                        }
-                    }));
+    public Published writeAll(Consumer<Consumer<NewValue>> sealing) {
+        while (true) {
+            var values = new ArrayList<NewValue>();
+            try {
+                sealing.accept(values::add);
+                return during(ErrorCode.STORE_FAILED, NOT_STORED, () -> {
+                    try (var lease = keys.lastSeen()) {
+                        return writer.write(lease.keys(), values);
+                    }
+                });
+            } catch (KeyChangedException e) {
+                // Encrypted again.
+            } finally {
+                values.forEach(NewValue::close);
+            }
         }
-    }
-
-    private KeyringHolder writable() throws IOException {
-        locks.requireWritable();
-        return keys;
     }
 
     /** The same error as {@link #write} gives. */
@@ -317,295 +228,133 @@ public final class SecretStore implements AutoCloseable {
      * @return when the value was the current one; nothing where there is no such secret
      */
     public Optional<Moment> read(SecretName name, PlaintextBuffer plaintext) {
-        return during(
-                ErrorCode.RETRIEVE_FAILED,
-                "the value could not be read",
-                () -> keys.with(now -> read(name, now, plaintext)));
+        return during(ErrorCode.RETRIEVE_FAILED, NOT_READ, () -> keys.with(now -> read(name, now, plaintext)));
     }
 
     private Optional<Moment> read(SecretName name, Keyring now, PlaintextBuffer plaintext) throws IOException {
         RollbackGuard guard = guards.of(now.metadata());
-        Found found = locks.locked(name.stripe(), () -> find(name, now, guard));
-        if (found.file().isEmpty()) {
-            if (!guard.isNewest(found.newest(), Fingerprint.ABSENT)) {
-                keys.requireNewest(now);
-                throw rolledBack(name);
-            }
+        Found found = storage.locked(name.value(), locked -> find(name, now, guard, locked));
+        if (found.entry().isEmpty()) {
+            requireNewest(guard.isNewest(found.newest(), Fingerprint.ABSENT), name, now);
             return Optional.empty();
         }
-        try (var file = found.file().get();
-                var sealed = Base64Ciphertext.read(file)) {
+        try (var entry = found.entry().get();
+                var sealed = entry.read()) {
             Fingerprint actual = guard.isOn() ? Fingerprint.of(sealed.bytes()) : found.newest();
-            if (!now.open(EntryCipher.Purpose.VALUE, name.hash(), sealed.bytes(), plaintext)) {
+            if (!now.open(name.value(), sealed.bytes(), plaintext)) {
                 keys.requireNewest(now);
-                throw damaged(name);
+                throw damaged(name.value());
             }
             if (!guard.isNewest(found.newest(), actual)) {
                 plaintext.close();
-                keys.requireNewest(now);
-                throw rolledBack(name);
+                requireNewest(false, name, now);
             }
-            return Optional.of(Moment.of(found.generation(), file.version()));
+            return Optional.of(entry.moment());
         }
     }
 
-    /** @param newest the state that the file should have, where the store is guarded */
-    private record Found(Optional<SmallFile> file, long generation, Fingerprint newest) {}
+    /** @param newest the state that the entry should have, where the store is guarded */
+    private record Found(Optional<OpenEntry> entry, Fingerprint newest) {}
 
-    /** What is open stays as it is: writers put another file in its place. */
-    private Found find(SecretName name, Keyring now, RollbackGuard guard) throws IOException {
-        if (guards.areGiven() && !guard.isOn()) {
-            keys.requireStill(now.keyEpoch()); // Another process may have begun to keep records.
+    /** What is open stays as it is. */
+    private Found find(SecretName name, Keyring now, RollbackGuard guard, LockedStorage locked) throws IOException {
+        if (!guard.isOn()) {
+            requireStillWithoutRecords(now);
         }
-        Path file = layout.valueFile(name.hex());
         Fingerprint newest =
-                guard.isOn() ? guard.newest(name.hash(), () -> layout.durableFingerprint(file)) : Fingerprint.ABSENT;
-        long generation = generations.get(name.stripe()); // First: it may throw, and nothing would close the file.
-        return new Found(SmallFile.open(file, MAX_FILE), generation, newest);
+                guard.newest(locked, name.value()); // First: it may throw, and nothing would close the entry.
+        return new Found(locked.open(name.value()), newest);
     }
 
-    private static MemGuardException rolledBack(SecretName name) {
-        return RollbackGuard.rolledBack(
-                "the file of this secret (mg_" + name.hex().substring(0, 8) + "….dat)");
+    /** A state that is not the newest may be that of other metadata, which says more. */
+    private void requireNewest(boolean newest, SecretName name, Keyring now) throws IOException {
+        if (!newest) {
+            keys.requireNewest(now);
+            throw RollbackGuard.rolledBack("the file of this secret (" + shortened(name.value()) + ")");
+        }
     }
 
-    private static MemGuardException damaged(SecretName name) {
+    private MemGuardException damaged(EntryId id) {
         return new MemGuardException(
                 ErrorCode.RETRIEVE_FAILED,
-                "the file of this secret is damaged or was replaced (mg_"
-                        + name.hex().substring(0, 8)
-                        + "….dat does not verify); restore it from a backup, or store the value again");
+                "the file of this secret is damaged or was replaced (" + shortened(id)
+                        + " does not verify); restore it from a backup, or store the value again");
+    }
+
+    private String shortened(EntryId id) {
+        return storage.describe(id).replace(id.hex(), id.hex().substring(0, 8) + "…");
     }
 
     /** Whether a value is stored under this name. */
     public boolean contains(SecretName name) {
-        return during(
-                ErrorCode.CONTAINS_FAILED,
-                "could not determine whether the secret exists",
-                () -> guards.areGiven()
-                        ? keys.with(now -> containsByRecord(name, now))
-                        : directory.use(() -> {
-                            boolean there = isThere(name);
-                            locks.requirePresent();
-                            keys.requireNoOther();
-                            return there;
-                        }));
-    }
-
-    private boolean isThere(SecretName name) throws IOException {
-        try {
-            // One look, not exists() and then notExists(): others store and delete in between.
-            Files.readAttributes(layout.valueFile(name.hex()), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            return true;
-        } catch (NoSuchFileException e) {
-            return false;
-        } catch (IOException e) {
-            throw new IOException("no access to " + layout.displayPath(), e);
-        }
+        return during(ErrorCode.CONTAINS_FAILED, "could not determine whether the secret exists", () -> {
+            if (guards.areGiven()) {
+                return keys.with(now -> containsByRecord(name, now));
+            }
+            boolean there = storage.contains(name.value());
+            keys.requireNoOther();
+            return there;
+        });
     }
 
     private boolean containsByRecord(SecretName name, Keyring now) throws IOException {
         RollbackGuard guard = guards.of(now.metadata());
         record Look(boolean there, boolean isNewest) {}
-        Look look = locks.locked(name.stripe(), () -> {
+        Look look = storage.locked(name.value(), locked -> {
             keys.requireStill(now.keyEpoch());
-            boolean there = isThere(name);
-            if (!guard.isOn()) {
-                return new Look(there, true);
-            }
-            Path file = layout.valueFile(name.hex());
-            Fingerprint newest = guard.newest(name.hash(), () -> layout.durableFingerprint(file));
-            return new Look(there, there != newest.equals(Fingerprint.ABSENT));
+            boolean there = locked.contains(name.value());
+            boolean expected =
+                    !guard.isOn() || there != guard.newest(locked, name.value()).equals(Fingerprint.ABSENT);
+            return new Look(there, expected);
         });
-        if (!look.isNewest()) {
-            keys.requireNewest(now);
-            throw rolledBack(name);
-        }
+        requireNewest(look.isNewest(), name, now);
         return look.there();
     }
 
     /** Deletes durably; false where there was nothing. */
     public boolean delete(SecretName name) {
-        return during(
-                ErrorCode.DELETE_FAILED,
-                "the secret could not be deleted",
-                () -> writable()
-                        .with(now -> writer.delete(
-                                name, guards.of(now.metadata()), () -> keys.requireStill(now.keyEpoch()))));
+        return during(ErrorCode.DELETE_FAILED, "the secret could not be deleted", () -> {
+            storage.requireWritable();
+            return keys.with(now -> writer.delete(name, now));
+        });
     }
-
-    /**
-     * The names of the secrets.
-     *
-     * @param readable sorted, each once; decoded when they are asked for
-     * @param unreadable how many values have a name file that is missing or damaged
-     */
-    public record Names(List<String> readable, int unreadable) {}
 
     /** All names, decrypted, and others among them. */
-    public Names names(Iterable<String> others) {
-        return during(ErrorCode.RETRIEVE_FAILED, "the names could not be read", () -> {
-            var readable = new NameList.Builder();
-            others.forEach(readable::add);
-            int unreadable = 0;
-            locks.requirePresent();
-            try (var files = FileIndex.of(directory, StoreLayout::isValue)) {
-                for (String file : files) {
-                    String hex = StoreLayout.hex(file).orElseThrow();
-                    var name = nameOf(hex);
-                    name.ifPresent(utf8 -> readable.add(MemorySegment.ofArray(utf8)));
-                    // A value is deleted before its name: one that is still there has no name that opens.
-                    unreadable +=
-                            name.isPresent() || directory.use(() -> Files.notExists(layout.valueFile(hex))) ? 0 : 1;
-                }
-            }
-            return new Names(readable.sorted(), unreadable);
-        });
+    public StoreNames names(Iterable<String> others) {
+        return during(
+                ErrorCode.RETRIEVE_FAILED, "the names could not be read", () -> StoreNames.of(storage, keys, others));
     }
-
-    /** Nothing where the value is gone, or its name is missing or damaged. */
-    private Optional<byte[]> nameOf(String hex) throws IOException {
-        return keys.with(now -> {
-            Optional<byte[]> name = directory.use(() -> names.open(now, hex));
-            if (name.isEmpty()) {
-                keys.requireNewest(now); // Read again: the file may be under another key by now, too.
-            }
-            return name;
-        });
-    }
-
-    /**
-     * How much is stored.
-     *
-     * @param items values
-     * @param bytes their encrypted files together
-     */
-    public record Totals(long items, long bytes) {}
 
     /**
      * How much is stored, in a time that does not depend on it: writers keep count. Only after a start of the machine, or
-     * after a writer was killed, all files are counted once.
+     * after a writer was killed, all entries are counted once.
      */
     public Totals totals() {
         return during(ErrorCode.GETSTATS_FAILED, "the store could not be counted", () -> {
-            locks.requirePresent();
+            storage.requirePresent();
             keys.requireNoOther();
-            if (directory.access().readOnly()) {
-                return FileCount.all(directory);
-            }
-            Optional<Totals> known = totals.sum();
-            while (known.isEmpty()) {
-                FileCount.run(directory, locks, totals);
-                known = totals.sum();
-            }
-            return known.get();
+            return storage.totals();
         });
     }
 
     /**
-     * Removes every value, every name, their records, the keys, and the metadata, in this order: killed in between, the next
-     * opening removes the rest.
+     * Removes every value, every name, their records, the keys, and the metadata.
      *
      * @return how many values there were
      */
     public long removeAll() {
-        return during(ErrorCode.CLEANUP_FAILED, "not everything could be removed", () -> {
-            long[] values = new long[1];
-            boolean ended = locks.lockedWhole(() -> {
-                values[0] = removeValues();
-                return removeKeys(false);
-            });
-            if (!ended && !locks.withoutChange(() -> locks.lockedWhole(() -> removeKeys(true)))) {
-                throw Removal.isStillMade(ErrorCode.CLEANUP_FAILED);
-            }
-            return values[0];
-        });
+        return during(
+                ErrorCode.CLEANUP_FAILED,
+                "not everything could be removed",
+                () -> new StoreRemoval(storage, keys, guards).run());
     }
 
-    private long removeValues() throws IOException {
-        RollbackGuard guard = guards.of(requireOwn());
-        generations.raiseAll();
-        totals.forget();
-        long values = removeFiles(StoreLayout::isValue);
-        Posix.syncDirectory(layout.workingPath()); // No value may come back without its name,
-        removeFiles(name -> StoreLayout.hex(name).isPresent() || StoreLayout.isTemporary(name));
-        Posix.syncDirectory(layout.workingPath()); // and nothing without the metadata.
-        guard.forgetSecrets(); // A token that fails can be asked again as long as the store opens.
-        try (var lease = keys.lastSeen()) {
-            new Removal(keys.loader()).begin(lease.keys(), guard);
-        }
-        return values;
+    @FunctionalInterface
+    private interface Task<T> {
+        T run() throws IOException;
     }
 
-    /** False where a process may be making a key, and the lock for key changes is not held. */
-    private boolean removeKeys(boolean withoutChange) throws IOException {
-        Optional<Metadata> there = keys.loader().metadata().read().filter(this::isBeingRemoved);
-        if (there.isEmpty()) {
-            return true; // An opening has ended it.
-        }
-        var removal = new Removal(keys.loader());
-        if (!withoutChange && removal.mayBecomeMore(there.get())) {
-            return false;
-        }
-        RollbackGuard guard = guards.of(there.get());
-        List<String> kept = removal.end(there.get());
-        guard.forgetMetadata();
-        if (!kept.isEmpty()) {
-            throw Removal.keysLeft(kept);
-        }
-        return true;
-    }
-
-    private boolean isBeingRemoved(Metadata there) {
-        return there.removing() && there.storeId().equals(keys.metadata().storeId());
-    }
-
-    /** The metadata of this store, with its present keys; or while it is being removed, by this one or a killed process. */
-    private Metadata requireOwn() throws IOException {
-        Optional<Metadata> there = keys.loader().metadata().read().filter(this::isBeingRemoved);
-        if (there.isPresent()) {
-            return there.get();
-        }
-        try (var lease = keys.current()) {
-            return lease.keys().metadata();
-        }
-    }
-
-    /** Until there is nothing more of it: a listing may leave out what is beside a file that goes. */
-    private long removeFiles(Predicate<String> filter) throws IOException {
-        long removed = 0;
-        for (long before = -1; removed > before; ) {
-            before = removed;
-            removed += removeListed(filter);
-        }
-        return removed;
-    }
-
-    private long removeListed(Predicate<String> filter) throws IOException {
-        var left = new ArrayList<String>(1);
-        long[] counts = new long[2];
-        directory.forEach(file -> {
-            if (filter.test(file)) {
-                try {
-                    counts[0] += Files.deleteIfExists(layout.workingPath().resolve(file)) ? 1 : 0;
-                } catch (IOException e) {
-                    counts[1]++;
-                    if (left.isEmpty()) {
-                        left.add(file);
-                    }
-                }
-            }
-        });
-        if (!left.isEmpty()) {
-            throw new MemGuardException(
-                    ErrorCode.CLEANUP_FAILED,
-                    counts[1] + " files in " + layout.displayPath() + " could not be removed (the first: "
-                            + left.getFirst() + "); fix their permissions and run cleanup again");
-        }
-        return counts[0];
-    }
-
-    private static <T> T during(ErrorCode code, String what, StoreLocks.Task<T> task) {
+    private static <T> T during(ErrorCode code, String what, Task<T> task) {
         try {
             return task.run();
         } catch (IOException e) {
@@ -619,7 +368,7 @@ public final class SecretStore implements AutoCloseable {
         }
     }
 
-    /** Ends the use of the directory and wipes the keys. Idempotent. */
+    /** Ends the use of the storage and wipes the keys. Idempotent. */
     @Override
     public void close() {
         closing.run();

@@ -2,10 +2,8 @@ package io.memguard.store;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.os.FileSystemNeeds;
+import io.memguard.os.FileErrors;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.util.Objects;
 
 /** Says what an I/O error means and what to do. File names in it are hashes. */
@@ -13,7 +11,7 @@ final class StoreErrors {
     private StoreErrors() {}
 
     static MemGuardException failed(ErrorCode code, String what, IOException e) {
-        return new MemGuardException(code, what + ": " + reason(e), e);
+        return new MemGuardException(code, what + ": " + FileErrors.reason(e), e);
     }
 
     /** Java has one error for all kinds of memory, and for threads; its text says which. */
@@ -36,18 +34,5 @@ final class StoreErrors {
             reason = "memory is used up (" + text.lines().findFirst().orElse("") + "); free some";
         }
         return new MemGuardException(code, what + ": " + reason, e);
-    }
-
-    private static String reason(IOException e) {
-        if (e instanceof AccessDeniedException denied) {
-            return "no permission for " + denied.getFile() + "; run as the owner of the store";
-        }
-        String reason = e instanceof FileSystemException file && file.getReason() != null
-                ? file.getReason() + " (" + file.getFile() + ")"
-                : String.valueOf(e.getMessage());
-        if (reason.contains("No space left")) {
-            return reason + "; free some space and try again";
-        }
-        return reason.replaceAll("\\R", " ") + FileSystemNeeds.hint(e);
     }
 }

@@ -10,7 +10,8 @@ import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.Sodium;
-import io.memguard.os.SmallFile;
+import io.memguard.storage.Storage;
+import io.memguard.storage.StorageProvider;
 import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.KeyCheck;
 import io.memguard.store.keyring.KeyLoader;
@@ -22,124 +23,104 @@ import io.memguard.store.keyring.Removal;
 import io.memguard.store.rollback.RollbackGuard;
 import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Opens or makes a store. A failed opening changes nothing on disk; a key is made only where there is no data. */
+/** Opens or makes a store. A failed opening changes nothing; a key is made only where there is no data. */
 public final class StoreOpener {
-    private final StoreDirectory directory;
-    private final StoreLayout layout;
+    private final String location;
+    private final Storage storage;
     private final RollbackGuards guards;
-    private final DirectoryKeyringStorage storage;
     private final MetadataStore metadata;
     private final KeyLoader loader;
 
-    private StoreOpener(StoreDirectory directory, KeyProvider provider, RollbackGuards guards) throws IOException {
-        this.directory = directory;
-        this.layout = directory.layout();
+    private StoreOpener(String location, Storage storage, KeyProvider provider, RollbackGuards guards) {
+        this.location = location;
+        this.storage = storage;
         this.guards = guards;
-        this.storage = new DirectoryKeyringStorage(layout);
         this.metadata = new MetadataStore(storage, guards);
         this.loader = new KeyLoader(metadata, provider);
     }
 
-    /** What the metadata in a directory says; nothing where there is none. */
-    public static Optional<StoreInfo> describe(Path parent) {
+    /** What the metadata in a place says; nothing where there is none. */
+    public static Optional<StoreInfo> describe(StorageProvider place) {
         try {
-            return SmallFile.read(StoreLayout.in(parent).metadata(), Metadata.MAX_SIZE)
-                    .map(Metadata::parse)
-                    .map(StoreInfo::of);
+            return place.metadata().map(Metadata::parse).map(StoreInfo::of);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's metadata could not be read", e);
         }
     }
 
-    /** Throws SECURITY_ERROR where another user could plant or replace files. */
-    public static void requireSafe(Path parent, StoreAccess access) {
+    /** Throws SECURITY_ERROR where another user could plant or replace entries. */
+    public static void requireSafe(StorageProvider place) {
         try {
-            StoreDirectory.open(parent, access).ifPresent(StoreDirectory::close);
+            place.open().ifPresent(Storage::close);
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store's directory could not be checked", e);
         }
     }
 
-    /** Opens the store in {@code parent/memguard_secure}, without records. */
-    public static SecretStore open(Path parent, OpenMode mode, KeyProvider provider) {
-        return open(parent, mode, provider, null, false, StoreAccess.USUAL);
+    /** Opens the store, without records. */
+    public static SecretStore open(StorageProvider place, OpenMode mode, KeyProvider provider) {
+        return open(place, mode, provider, null, false);
     }
 
     /**
-     * Opens the store in {@code parent/memguard_secure}.
+     * Opens the store.
      *
      * @param records to detect rollbacks by; closed with the store, or here where it can't be opened
-     * @param access what the caller has chosen about its place
      * @param accepting whether what is there is opened even if it is not the newest state, to be accepted as such
      */
     public static SecretStore open(
-            Path parent,
+            StorageProvider place,
             OpenMode mode,
             KeyProvider provider,
             @Nullable RollbackRecords records,
-            boolean accepting,
-            StoreAccess access) {
+            boolean accepting) {
         var guards = new RollbackGuards(records);
         if (accepting) {
             guards.beginAcceptance();
         }
         try {
-            return open(parent, mode, provider, guards, access);
+            return open(place, mode, provider, guards);
         } catch (Throwable failure) {
             guards.close();
             throw failure;
         }
     }
 
-    private static SecretStore open(
-            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access) {
-        Path place = parent.toAbsolutePath().normalize();
+    private static SecretStore open(StorageProvider place, OpenMode mode, KeyProvider provider, RollbackGuards guards) {
         try {
-            Optional<SecretStore> existing = openExisting(place, mode, provider, guards, access);
+            Optional<Storage> there = place.open();
+            Optional<SecretStore> existing = there.isEmpty()
+                    ? Optional.empty()
+                    : inside(place, there.get(), provider, guards, opener -> opener.openExisting(mode));
             if (existing.isPresent()) {
                 return existing.get();
             }
             if (mode == OpenMode.EXISTING || mode == OpenMode.READ_ONLY) {
                 throw new MemGuardException(
                         ErrorCode.INVALID_ARGUMENTS,
-                        "there is no store in " + place + "; make one with 'memguard init'");
+                        "there is no store in " + place.location() + "; make one with 'memguard init'");
             }
-            return create(place, mode, provider, guards, access);
+            return inside(place, create(place), provider, guards, opener -> Optional.of(opener.createOrOpen(mode)))
+                    .orElseThrow();
         } catch (IOException e) {
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         }
     }
 
-    private static Optional<SecretStore> openExisting(
-            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access)
-            throws IOException {
-        Optional<StoreDirectory> directory = StoreDirectory.open(parent, access);
-        return directory.isEmpty()
-                ? Optional.empty()
-                : inside(directory.get(), provider, guards, opener -> opener.openExisting(parent, mode));
-    }
-
-    private static SecretStore create(
-            Path parent, OpenMode mode, KeyProvider provider, RollbackGuards guards, StoreAccess access)
-            throws IOException {
-        StoreDirectory directory;
+    private static Storage create(StorageProvider place) {
         try {
-            directory = StoreDirectory.create(parent, access);
+            return place.create();
         } catch (IOException e) {
-            throw notMade(parent, e);
+            throw notMade(place.location(), e);
         }
-        return inside(directory, provider, guards, opener -> Optional.of(opener.createOrOpen(parent, mode)))
-                .orElseThrow();
     }
 
-    private static MemGuardException notMade(Path parent, IOException e) {
-        return StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + parent, e);
+    private static MemGuardException notMade(String location, IOException e) {
+        return StoreErrors.failed(ErrorCode.STORE_FAILED, "the store could not be made in " + location, e);
     }
 
     @FunctionalInterface
@@ -147,40 +128,37 @@ public final class StoreOpener {
         Optional<SecretStore> open(StoreOpener opener) throws IOException;
     }
 
-    /** The store takes the directory over; without one it is closed. */
+    /** The store takes the storage over; without one it is closed. */
     private static Optional<SecretStore> inside(
-            StoreDirectory directory, KeyProvider provider, RollbackGuards guards, Opening opening) {
+            StorageProvider place, Storage storage, KeyProvider provider, RollbackGuards guards, Opening opening) {
         Optional<SecretStore> store = Optional.empty();
         try {
-            store = opening.open(new StoreOpener(directory, provider, guards));
+            store = opening.open(new StoreOpener(place.location(), storage, provider, guards));
             return store;
         } catch (IOException e) {
-            // Now: names of files lead through the held directory, whose own name can't be found after it is closed.
+            // Now: names of files lead through the open storage, whose own name can't be found after it is closed.
             throw StoreErrors.failed(ErrorCode.RETRIEVE_FAILED, "the store could not be opened", e);
         } finally {
             if (store.isEmpty()) {
-                directory.close();
+                storage.close();
             }
         }
     }
 
-    private Optional<SecretStore> openExisting(Path parent, OpenMode mode) throws IOException {
+    private Optional<SecretStore> openExisting(OpenMode mode) throws IOException {
         Optional<Metadata> there = metadata.read();
         if (there.isEmpty()) {
             requireNoData();
             return Optional.empty();
         }
-        if (there.get().removing() && directory.access().readOnly()) {
-            return Optional.empty();
-        }
         if (there.get().removing()) {
-            storage.use(Generations.open(layout.generations()));
-            try (var locks = new StoreLocks(layout)) {
-                finishRemoval(locks);
+            if (!storage.isReadOnly()) {
+                storage.activate();
+                finishRemoval();
             }
             return Optional.empty();
         }
-        requireMayExist(parent, mode);
+        requireMayExist(mode);
         return Optional.of(open(there.get()));
     }
 
@@ -188,9 +166,9 @@ public final class StoreOpener {
      * A process was killed while it removed the store. The seal proves that it was told to: without a key that opens it,
      * nothing but the metadata is removed, and that only where there is no value.
      */
-    private void finishRemoval(StoreLocks locks) throws IOException {
-        if (!locks.lockedWhole(() -> finishRemoval(false))
-                && !locks.withoutChange(() -> locks.lockedWhole(() -> finishRemoval(true)))) {
+    private void finishRemoval() throws IOException {
+        if (!storage.lockedWhole(locked -> finishRemoval(false))
+                && !storage.withoutChange(() -> storage.lockedWhole(locked -> finishRemoval(true)))) {
             throw Removal.isStillMade(ErrorCode.STORE_FAILED);
         }
     }
@@ -227,24 +205,19 @@ public final class StoreOpener {
         }
     }
 
-    private static void requireMayExist(Path parent, OpenMode mode) {
+    private void requireMayExist(OpenMode mode) {
         if (mode == OpenMode.CREATE) {
-            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "there is a store in " + parent + " already");
+            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "there is a store in " + location + " already");
         }
     }
 
-    private SecretStore createOrOpen(Path parent, OpenMode mode) throws IOException {
+    private SecretStore createOrOpen(OpenMode mode) throws IOException {
         Optional<Keyring> made;
         try { // First what needs room on the disk: a store is made, or it is not.
-            storage.use(Generations.open(layout.generations()));
-            StoreTotals.reserve(layout.totals());
-        } catch (IOException e) {
-            throw notMade(parent, e);
-        }
-        // Two at once: the second one finds the first one's store.
-        try (var locks = new StoreLocks(layout)) {
-            finishRemoval(locks);
-            made = locks.lockedWhole(() -> {
+            storage.activate();
+            finishRemoval();
+            // Two at once: the second one finds the first one's store.
+            made = storage.lockedWhole(locked -> {
                 if (metadata.read().isPresent()) {
                     return Optional.<Keyring>empty();
                 }
@@ -252,13 +225,13 @@ public final class StoreOpener {
                 return Optional.of(make());
             });
         } catch (IOException e) {
-            throw notMade(parent, e);
+            throw notMade(location, e);
         }
         if (made.isEmpty()) {
-            requireMayExist(parent, mode);
+            requireMayExist(mode);
             return open(metadata.read().filter(there -> !there.removing()).orElseThrow(() -> removed()));
         }
-        var store = openMade(made.get());
+        var store = assemble(made.get());
         countFromTheBeginning(store);
         return store;
     }
@@ -279,7 +252,7 @@ public final class StoreOpener {
         guards.requireReachable(storeId);
         var made = loader.create(context);
         try {
-            var key = new OwnedKey(made.record(), storage.identity());
+            var key = new OwnedKey(made.record(), metadata.identity());
             var first = Metadata.of(storeId, key, KeyCheck.of(new EntryCipher(made.key(), storeId)))
                     .withRecords(guards.areGiven());
             Metadata written = metadata.create(first, made.key(), guards.of(first));
@@ -305,57 +278,25 @@ public final class StoreOpener {
     }
 
     private SecretStore open(Metadata there) throws IOException {
-        Keyring keys = loader.load(there, null);
-        try {
-            if (directory.access().readOnly()) {
-                return assembleForReading(keys);
-            }
-            var generations = Generations.open(layout.generations());
-            storage.use(generations);
-            return assemble(generations, keys);
-        } catch (Throwable failure) {
-            keys.keys().forEach(StoreKey::close);
-            throw failure;
-        }
+        return assemble(loader.load(there, null));
     }
 
-    private SecretStore assembleForReading(Keyring keys) throws IOException {
-        var generations = Generations.inMemory(layout.generations());
-        storage.use(generations);
-        var locks = StoreLocks.none(directory);
-        var store = new SecretStore(directory, loader, keys, guards, locks, generations, StoreTotals.none(locks));
-        requireStill(keys.metadata());
-        return store;
-    }
-
-    private SecretStore openMade(Keyring made) throws IOException {
+    /** An opening that fails before this has not even made counters. */
+    private SecretStore assemble(Keyring keys) throws IOException {
         try {
-            var generations = Generations.open(layout.generations());
-            storage.use(generations);
-            return assemble(generations, made);
-        } catch (Throwable failure) {
-            made.keys().forEach(StoreKey::close);
-            throw failure;
-        }
-    }
-
-    private SecretStore assemble(Generations generations, Keyring keys) throws IOException {
-        var locks = new StoreLocks(layout);
-        try {
-            var totals = StoreTotals.open(layout.totals(), locks);
-            var store = new SecretStore(directory, loader, keys, guards, locks, generations, totals);
+            storage.activate();
+            var store = new SecretStore(storage, loader, keys, guards);
             requireStill(keys.metadata());
-            if (!keys.metadata().old().isEmpty()
-                    || !keys.metadata().unfinished().isEmpty()) {
-                destroyOld(store);
-            }
-            if (!totals.isClear()) {
-                totals.setClear(true); // Before looking: a writer may be killed in the meantime.
-                clearTemporaries(locks);
+            if (!storage.isReadOnly()) {
+                if (!keys.metadata().old().isEmpty()
+                        || !keys.metadata().unfinished().isEmpty()) {
+                    destroyOld(store);
+                }
+                storage.recover();
             }
             return store;
         } catch (Throwable failure) {
-            locks.close();
+            keys.keys().forEach(StoreKey::close);
             throw failure;
         }
     }
@@ -386,29 +327,13 @@ public final class StoreOpener {
                 ErrorCode.KEY_INVALID, "the store was removed while it was being opened; open it again");
     }
 
-    /** A temporary file whose lock is free was left by a writer that is dead. */
-    private void clearTemporaries(StoreLocks locks) throws IOException {
-        for (String file : directory.list(StoreLayout::isTemporary)) {
-            if (StoreLayout.isTemporaryKey(file)) {
-                locks.changing(true, () -> clear(file, locks));
-            } else {
-                clear(file, locks);
-            }
-        }
-    }
-
-    private void clear(String temporary, StoreLocks locks) throws IOException {
-        locks.tryLocked(
-                StoreLayout.stripeOfTemporary(temporary),
-                () -> Files.deleteIfExists(layout.workingPath().resolve(temporary)));
-    }
-
     private void requireNoData() throws IOException {
-        int files = directory.list(name -> StoreLayout.hex(name).isPresent()).size();
-        if (files > 0) {
+        long[] entries = new long[1];
+        storage.forEach(id -> entries[0]++);
+        if (entries[0] > 0) {
             throw new MemGuardException(
                     ErrorCode.KEY_INVALID,
-                    "the metadata file is missing beside " + files + " files of data in " + layout.displayPath()
+                    "the metadata file is missing beside " + entries[0] + " files of data in " + storage.location()
                             + "; restore store.meta from a backup of this store (no new key is made over data)");
         }
     }

@@ -1,194 +1,125 @@
 package io.memguard.store;
 
 import io.memguard.ErrorCode;
-import io.memguard.os.DurableFile;
-import io.memguard.os.DurableGroup;
-import io.memguard.os.FileVersion;
-import io.memguard.store.keyring.Fingerprint;
+import io.memguard.storage.Fingerprint;
+import io.memguard.storage.LockedStorage;
+import io.memguard.storage.NewEntry;
+import io.memguard.storage.NotDurableException;
+import io.memguard.storage.PreparedWrite;
+import io.memguard.storage.Published;
+import io.memguard.storage.Storage;
+import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.Keyring;
+import io.memguard.store.keyring.KeyringHolder;
 import io.memguard.store.rollback.RollbackGuard;
+import io.memguard.store.rollback.RollbackGuards;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.stream.IntStream;
 
-/** Puts the files of values in place, one or many at once: names first, then values, each old or new at any moment. */
+/**
+ * Writes and deletes values, one or many at once, in this order: what needs room, then the records allow both states, then the
+ * new one becomes visible and durable, then the records allow it alone.
+ */
 final class ValueWriter {
-    private final StoreLayout layout;
-    private final StoreLocks locks;
-    private final Generations generations;
-    private final StoreTotals totals;
-    private final NameFiles names;
+    private final Storage storage;
+    private final KeyringHolder keys;
+    private final RollbackGuards guards;
 
-    ValueWriter(StoreLayout layout, StoreLocks locks, Generations generations, StoreTotals totals) {
-        this.names = new NameFiles(layout);
-        this.layout = layout;
-        this.locks = locks;
-        this.generations = generations;
-        this.totals = totals;
-    }
-
-    /** A last look under the locks. */
-    @FunctionalInterface
-    interface Check {
-        void run() throws IOException;
+    ValueWriter(Storage storage, KeyringHolder keys, RollbackGuards guards) {
+        this.storage = storage;
+        this.keys = keys;
+        this.guards = guards;
     }
 
     /**
      * Writes values of different names, all under their locks.
      *
-     * @param before runs under the locks, and may refuse by an exception
+     * @throws io.memguard.store.keyring.KeyChangedException where the store has other keys than they were encrypted under;
+     *     nothing was changed
      * @throws IOException where nothing was changed, or where it is not known what is durable
      */
-    SecretStore.Written write(Keyring keys, RollbackGuard guard, List<SecretStore.NewValue> values, Check before)
-            throws IOException {
-        int[] stripes = values.stream()
-                .mapToInt(value -> value.name().stripe())
-                .sorted()
-                .distinct()
-                .toArray();
-        return locks.locked(stripes, () -> {
-            before.run();
-            return counted(
-                    stripes,
-                    values.stream().map(SecretStore.NewValue::name).toList(),
-                    () -> replace(keys, guard, values));
+    Published write(Keyring now, List<NewValue> values) throws IOException {
+        RollbackGuard guard = guards.of(now.metadata());
+        var ids = values.stream().map(NewValue::id).toList();
+        return storage.locked(ids, locked -> {
+            keys.requireStill(now.keyEpoch());
+            for (var value : values) {
+                keys.requireStill(value.keyEpoch());
+            }
+            return replace(locked, now, guard, values);
         });
     }
 
-    /**
-     * Deletes a value, then its name; false where there was none.
-     *
-     * @param before as by {@link #write}
-     */
-    boolean delete(SecretName name, RollbackGuard guard, Check before) throws IOException {
-        return locks.locked(name.stripe(), () -> {
-            before.run();
-            guard.expect(name.hash(), Fingerprint.ABSENT, () -> state(name));
-            generations.raise(name.stripe());
-            boolean found = counted(new int[] {name.stripe()}, List.of(name), () -> {
-                boolean deleted = DurableFile.delete(layout.valueFile(name.hex()));
-                DurableFile.delete(layout.nameFile(name.hex()));
-                return deleted;
-            });
-            guard.settle(name.hash(), Fingerprint.ABSENT);
+    /** Deletes a value, then its name; false where there was none. */
+    boolean delete(SecretName name, Keyring now) throws IOException {
+        RollbackGuard guard = guards.of(now.metadata());
+        return storage.locked(name.value(), locked -> {
+            keys.requireStill(now.keyEpoch());
+            guard.expect(locked, name.value(), Fingerprint.ABSENT);
+            boolean found = locked.delete(name.value());
+            guard.settle(name.value(), Fingerprint.ABSENT);
             return found;
         });
     }
 
-    private Fingerprint state(SecretName name) throws IOException {
-        return layout.durableFingerprint(layout.valueFile(name.hex()));
-    }
-
-    /** Counts what a change of these values does to the totals, also where it fails. */
-    private <T> T counted(int[] stripes, List<SecretName> names, StoreLocks.Task<T> change) throws IOException {
-        for (int stripe : stripes) {
-            totals.begin(stripe);
-        }
-        long[] before = lengths(names);
-        try {
-            return change.run();
-        } catch (Throwable failure) {
-            totals.setClear(false); // It may have been impossible to delete a temporary file.
-            throw failure;
-        } finally {
-            long[] after = lengths(names);
-            for (int i = 0; i < after.length; i++) {
-                totals.add(names.get(i).stripe(), Long.signum(after[i]) - Long.signum(before[i]), after[i] - before[i]);
-            }
-            IntStream.of(stripes).forEach(totals::end);
-        }
-    }
-
-    /** Of their files; 0 where there is none, as no file is empty. */
-    private long[] lengths(List<SecretName> names) {
-        return names.stream()
-                .mapToLong(name -> layout.valueFile(name.hex()).toFile().length())
-                .toArray();
-    }
-
-    private SecretStore.Written replace(Keyring keys, RollbackGuard guard, List<SecretStore.NewValue> values)
+    private Published replace(LockedStorage locked, Keyring now, RollbackGuard guard, List<NewValue> values)
             throws IOException {
-        List<DurableGroup.NewFile> files = names(keys, values);
-        int names = files.size();
+        List<NewEntry> entries = names(locked, now, values);
         for (var value : values) {
-            String prefix = StoreLayout.temporaryPrefix(value.name().stripe());
-            files.add(DurableGroup.NewFile.of(layout.valueFile(value.name().hex()), prefix, value.file()));
+            entries.add(NewEntry.of(value.id(), value.sealed().bytes()));
         }
-        try (var group = DurableGroup.prepare(layout.workingPath(), files)) {
+        try (var write = locked.prepare(entries)) {
             for (var value : values) {
-                guard.expect(value.name().hash(), value.state(), () -> state(value.name()));
+                guard.expect(locked, value.id(), value.fingerprint());
             }
-            boolean named = false;
-            for (int i = 0; i < names; i++) {
-                named |= group.publish(i);
-            }
-            if (named) {
-                group.sync(); // A value is never without its name.
-            }
-            return publish(group, names, guard, values);
+            Published published = publish(write);
+            settle(guard, values.subList(0, published.moments().size()));
+            return published;
         }
     }
 
-    /** The files of those names that may be missing or damaged; of many values each is checked by the group's threads. */
-    private List<DurableGroup.NewFile> names(Keyring keys, List<SecretStore.NewValue> values) throws IOException {
-        var files = new ArrayList<DurableGroup.NewFile>();
+    /** Those names that may be missing or damaged; of many values each is checked by the threads that prepare them. */
+    private static List<NewEntry> names(LockedStorage locked, Keyring now, List<NewValue> values) throws IOException {
+        var entries = new ArrayList<NewEntry>();
         for (var value : values) {
             SecretName name = value.name();
-            if (values.size() > 1 || !names.isReadable(keys, name.hex())) {
-                files.add(new DurableGroup.NewFile(
-                        layout.nameFile(name.hex()), StoreLayout.temporaryPrefix(name.stripe()), slot -> {
-                            if (!names.isReadable(keys, name.hex())) {
-                                slot.put(names.seal(keys, name));
-                            }
-                        }));
+            if (values.size() > 1 || !isReadable(locked, now, name)) {
+                entries.add(new NewEntry(name.id(), slot -> {
+                    if (!isReadable(locked, now, name)) {
+                        slot.put(MemorySegment.ofArray(
+                                now.writing().seal(EntryCipher.Purpose.NAME, name.hash(), name.utf8())));
+                    }
+                }));
             }
         }
-        return files;
+        return entries;
     }
 
-    private SecretStore.Written publish(
-            DurableGroup group, int first, RollbackGuard guard, List<SecretStore.NewValue> values) throws IOException {
-        int published = 0;
-        Optional<IOException> failure = Optional.empty();
+    /** Whether {@code list} can show it: one that is there may be damaged. */
+    private static boolean isReadable(LockedStorage locked, Keyring now, SecretName name) throws IOException {
+        return locked.name(name.id())
+                .flatMap(found -> now.openName(name.hash(), found))
+                .isPresent();
+    }
+
+    private static Published publish(PreparedWrite write) throws IOException {
         try {
-            for (var value : values) {
-                generations.raise(value.name().stripe());
-                group.publish(first + published);
-                published++;
-            }
-        } catch (IOException e) {
-            failure = Optional.of(e);
-        }
-        try {
-            group.sync();
-        } catch (IOException e) {
+            return write.publish();
+        } catch (NotDurableException e) {
             throw StoreErrors.failed(
                     ErrorCode.STORE_FAILED,
                     "the value is in place, but may be the one before again after a power cut; store it again",
-                    e);
+                    e.reason());
         }
-        settle(guard, values.subList(0, published));
-        return new SecretStore.Written(moments(values.subList(0, published)), failure);
-    }
-
-    /** Read after the last raise: two of the names may share a stripe. */
-    private List<Moment> moments(List<SecretStore.NewValue> durable) throws IOException {
-        var moments = new ArrayList<Moment>();
-        for (var value : durable) {
-            FileVersion file =
-                    FileVersion.of(layout.valueFile(value.name().hex())).orElse(FileVersion.NONE);
-            moments.add(Moment.of(generations.get(value.name().stripe()), file));
-        }
-        return moments;
     }
 
     /** Only now the values before can't be put back any more. */
-    private static void settle(RollbackGuard guard, List<SecretStore.NewValue> durable) {
+    private static void settle(RollbackGuard guard, List<NewValue> durable) {
         try {
             for (var value : durable) {
-                guard.settle(value.name().hash(), value.state());
+                guard.settle(value.id(), value.fingerprint());
             }
         } catch (IOException e) {
             throw StoreErrors.failed(

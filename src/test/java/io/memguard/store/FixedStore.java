@@ -7,6 +7,7 @@ import io.memguard.keys.KeyDescriptor;
 import io.memguard.keys.KeyMode;
 import io.memguard.keys.StoreKey;
 import io.memguard.keys.WrappedKey;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.keyring.EntryCipher;
 import io.memguard.store.keyring.EntryCipher.Purpose;
 import io.memguard.store.keyring.KeyCheck;
@@ -20,6 +21,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -36,21 +38,26 @@ final class FixedStore {
 
     private static final Map<Long, EntryCipher> SEALS = new ConcurrentHashMap<>();
 
-    private final StoreLayout layout;
+    private final Path directory;
     private final SecretStore store;
+    private final KeyLoader loader;
 
-    private FixedStore(StoreLayout layout, SecretStore store) {
-        this.layout = layout;
+    private FixedStore(Path directory, SecretStore store, KeyLoader loader) {
+        this.directory = directory;
         this.store = store;
+        this.loader = loader;
     }
 
     /** Made in a temporary folder; holds {@link #NAME} and {@link #OTHER}. */
     static FixedStore make() throws IOException {
         Path parent = Files.createTempDirectory("fixed");
-        var layout = StoreLayout.in(parent);
-        StoreDirectory.create(parent, StoreAccess.USUAL).close();
-        Files.write(layout.metadata(), KeyCheck.seal(seal(1), metadata()).toBytes());
-        var store = StoreOpener.open(parent, OpenMode.EXISTING, new FixedKeys(1));
+        var place = new DirectoryStorageProvider(parent);
+        var storage = place.create();
+        Path directory = parent.resolve("memguard_secure");
+        Files.write(
+                directory.resolve("store.meta"),
+                KeyCheck.seal(seal(1), metadata()).toBytes());
+        var store = StoreOpener.open(place, OpenMode.EXISTING, new FixedKeys(1));
         for (String name : Set.of(NAME, OTHER)) {
             try (var value = Secrets.text(VALUE)) {
                 value.<@Nullable Void, RuntimeException>read(text -> {
@@ -59,7 +66,8 @@ final class FixedStore {
                 });
             }
         }
-        return new FixedStore(layout, store);
+        var loader = new KeyLoader(new MetadataStore(storage, new RollbackGuards(null)), new FixedKeys(1));
+        return new FixedStore(directory, store, loader);
     }
 
     SecretStore store() {
@@ -67,20 +75,15 @@ final class FixedStore {
     }
 
     Path valueFile() {
-        return layout.valueFile(SecretName.of(NAME).hex());
+        return directory.resolve("mg_" + SecretName.of(NAME).hex() + ".dat");
     }
 
     Path nameFile() {
-        return layout.nameFile(SecretName.of(NAME).hex());
+        return directory.resolve("mg_" + SecretName.of(NAME).hex() + ".name");
     }
 
     KeyLoader loader() {
-        try {
-            var storage = new DirectoryKeyringStorage(layout);
-            return new KeyLoader(new MetadataStore(storage, new RollbackGuards(null)), new FixedKeys(1));
-        } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
-        }
+        return loader;
     }
 
     /** Under the key of a number; lives as long as the process. */
@@ -120,7 +123,8 @@ final class FixedStore {
     }
 
     private static byte[] sealed(long number, Purpose purpose, String name, String text) {
-        return EntryCipher.encode(seal(number).seal(purpose, SecretName.of(name).hash(), utf8(text)));
+        return Base64.getEncoder()
+                .encode(seal(number).seal(purpose, SecretName.of(name).hash(), utf8(text)));
     }
 
     private static byte[] sealed(EntryCipher seal, Metadata metadata) {

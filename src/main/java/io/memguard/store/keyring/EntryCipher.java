@@ -3,11 +3,11 @@ package io.memguard.store.keyring;
 import io.memguard.Borrower;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.PlaintextBuffer;
+import io.memguard.storage.EntryId;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +26,11 @@ public final class EntryCipher {
 
         Purpose(int number) {
             this.number = (byte) number;
+        }
+
+        /** Of what an entry holds. */
+        public static Purpose of(EntryId.Kind kind) {
+            return kind == EntryId.Kind.VALUE ? VALUE : NAME;
         }
     }
 
@@ -109,20 +114,6 @@ public final class EntryCipher {
             if (!authentic) {
                 plaintext.close();
             }
-        }
-    }
-
-    /** A sealed text as it stands in a file. */
-    public static byte[] encode(byte[] sealed) {
-        return Base64.getEncoder().encode(sealed);
-    }
-
-    /** What is not Base64 becomes something that never verifies. */
-    public static byte[] decode(byte[] file) {
-        try {
-            return Base64.getDecoder().decode(file);
-        } catch (IllegalArgumentException e) {
-            return new byte[0];
         }
     }
 

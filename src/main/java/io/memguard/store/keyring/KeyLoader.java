@@ -60,7 +60,7 @@ public final class KeyLoader implements AutoCloseable {
     }
 
     public StoreContext context(String storeId) {
-        return metadata.storage().context(storeId);
+        return metadata.context(storeId);
     }
 
     /** Makes the key of a new store. */

@@ -130,7 +130,7 @@ public final class KeyTransition {
         // A rotation makes the key where the present one is.
         StoreContext context = loader.uses(to) ? existing.after(now.metadata().keyRecord()) : existing;
         String where = loader.call(to, maker -> maker.place(context));
-        var intention = new Metadata.Unfinished(to.type(), nonce, storage().identity(), where);
+        var intention = new Metadata.Unfinished(to.type(), nonce, metadata.identity(), where);
         Metadata journal = publish(now, before -> before.withUnfinished(intention));
         CreatedKey made = loader.call(to, maker -> maker.create(context));
         try {
@@ -378,15 +378,11 @@ public final class KeyTransition {
     }
 
     private boolean isOwn(String folder) {
-        return folder.equals(storage().identity());
+        return folder.equals(metadata.identity());
     }
 
     private StoreContext context(Metadata named) {
         return loader.context(named.storeId()).using(named.inUse());
-    }
-
-    private KeyringStorage storage() {
-        return metadata.storage();
     }
 
     private Metadata publish(Keyring now, UnaryOperator<Metadata> change) throws IOException {

@@ -5,6 +5,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.PlaintextBuffer;
+import io.memguard.storage.EntryId;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
@@ -83,11 +84,12 @@ public record Keyring(
     }
 
     /** Opens native ciphertext under any of the keys; see {@link EntryCipher#open}. */
-    public boolean open(EntryCipher.Purpose purpose, byte[] context, MemorySegment sealed, PlaintextBuffer plaintext) {
-        if (next != null && cipher(next).open(purpose, context, sealed, plaintext)) {
+    public boolean open(EntryId id, MemorySegment sealed, PlaintextBuffer plaintext) {
+        var purpose = EntryCipher.Purpose.of(id.kind());
+        if (next != null && cipher(next).open(purpose, id.hash(), sealed, plaintext)) {
             return true;
         }
-        boolean authentic = cipher(current).open(purpose, context, sealed, plaintext);
+        boolean authentic = cipher(current).open(purpose, id.hash(), sealed, plaintext);
         if (!authentic) {
             requireComplete();
         }

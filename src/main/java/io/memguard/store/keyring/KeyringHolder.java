@@ -19,7 +19,6 @@ import org.jspecify.annotations.Nullable;
 public final class KeyringHolder implements AutoCloseable {
     private final KeyLoader loader;
     private final MetadataStore metadata;
-    private final KeyringStorage storage;
     private final ReentrantLock loading = new ReentrantLock();
     private final List<Leased> replaced = new ArrayList<>();
     private volatile Leased now;
@@ -28,7 +27,6 @@ public final class KeyringHolder implements AutoCloseable {
     public KeyringHolder(KeyLoader loader, Keyring keys) {
         this.loader = loader;
         this.metadata = loader.metadata();
-        this.storage = metadata.storage();
         this.now = new Leased(keys);
     }
 
@@ -119,7 +117,7 @@ public final class KeyringHolder implements AutoCloseable {
 
     /** Reads the keys again where any process has changed them; errors as by {@link #current}. */
     public void update() throws IOException {
-        if (storage.keyEpoch() != now.keys.keyEpoch()) {
+        if (metadata.keyEpoch() != now.keys.keyEpoch()) {
             try (var lease = lastSeen()) {
                 reload(lease.keys());
             }
@@ -132,7 +130,7 @@ public final class KeyringHolder implements AutoCloseable {
      * @throws MemGuardException KEY_INVALID where another store is in this place by now
      */
     public void requireNoOther() throws IOException {
-        if (storage.keyEpoch() != now.keys.keyEpoch()) {
+        if (metadata.keyEpoch() != now.keys.keyEpoch()) {
             String own = now.keys.metadata().storeId();
             if (metadata.read().filter(there -> !there.storeId().equals(own)).isPresent()) {
                 throw MetadataStore.removed();
@@ -163,12 +161,11 @@ public final class KeyringHolder implements AutoCloseable {
      * @throws KeyChangedException where the store has other keys than those of this epoch
      */
     public void requireStill(long keyEpoch) throws IOException {
-        if (storage.keyEpoch() == keyEpoch) {
+        if (metadata.keyEpoch() == keyEpoch) {
             return;
         }
         Metadata there = metadata.read().orElseThrow(MetadataStore::removed);
-        storage.keyEpoch(
-                there.keyEpoch()); // The process that was changing it is dead, or the counters are not its own.
+        metadata.correctKeyEpoch(there); // The process that was changing it is dead, or the counters are not its own.
         if (there.keyEpoch() != keyEpoch) {
             throw new KeyChangedException();
         }

@@ -3,6 +3,7 @@ package io.memguard.store.keyring;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.KeyDescriptor;
+import io.memguard.storage.Storage;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,7 +37,7 @@ public record Metadata(
     public static final int FORMAT = 1;
 
     /** Larger files are not ours. */
-    public static final int MAX_SIZE = 1 << 20;
+    public static final int MAX_SIZE = Storage.MAX_METADATA;
 
     private static final byte[] NONE = {};
 
@@ -77,7 +78,7 @@ public record Metadata(
     /** Another number for each metadata that was ever written: its seal begins with a random IV. */
     public long keyEpoch() {
         long number = seal.length < Long.BYTES ? 1 : ByteBuffer.wrap(seal).getLong();
-        return number == KeyringStorage.CHANGING ? 1 : number;
+        return number == Storage.CHANGING ? 1 : number;
     }
 
     public Metadata withSeal(byte[] made) {

@@ -1,5 +1,6 @@
 package io.memguard.store.keyring;
 
+import io.memguard.storage.Fingerprint;
 import java.io.IOException;
 
 /** Knows by records outside of the store which metadata is the newest; or keeps no records, and allows all. */

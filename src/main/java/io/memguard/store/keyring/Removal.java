@@ -37,7 +37,7 @@ public final class Removal {
 
     /** Whether a key of this folder may be made at this moment, unless the lock for key changes is held. */
     public boolean mayBecomeMore(Metadata there) {
-        String here = metadata.storage().identity();
+        String here = metadata.identity();
         return there.unfinished().stream()
                 .anyMatch(intention -> intention.folder().equals(here));
     }
@@ -76,7 +76,7 @@ public final class Removal {
     private List<String> destroyAll(Metadata named) {
         var kept = new ArrayList<String>();
         KeyProvider provider = loader.provider();
-        String here = metadata.storage().identity();
+        String here = metadata.identity();
         StoreContext context = loader.context(named.storeId());
         for (var intention : named.unfinished()) {
             boolean own = intention.folder().equals(here);

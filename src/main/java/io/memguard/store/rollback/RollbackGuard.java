@@ -3,11 +3,14 @@ package io.memguard.store.rollback;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.RollbackRecords;
-import io.memguard.store.keyring.Fingerprint;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Fingerprint;
+import io.memguard.storage.LockedStorage;
 import io.memguard.store.keyring.MetadataGuard;
 import java.io.IOException;
-import java.util.HexFormat;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,39 +37,59 @@ public final class RollbackGuard implements MetadataGuard.Witness {
         return records != null;
     }
 
-    /**
-     * Looks at the file itself, and makes durable what it sees: a process that was killed may not have, and a power cut must not
-     * bring back what is not allowed any more. Called only where several states are allowed.
-     */
+    /** The state that is there, made durable: a process that was killed may not have done so. */
     @FunctionalInterface
-    public interface Actual {
+    private interface Actual {
         Fingerprint get() throws IOException;
     }
 
-    /** Before a change: also the next state is right from now on. */
-    public void expect(byte[] id, Fingerprint next, Actual actual) throws IOException {
+    /** Before a change, under the lock of the value: also the next state is right from now on. */
+    public void expect(LockedStorage locked, EntryId value, Fingerprint next) throws IOException {
+        expect(value.hash(), next, () -> locked.durableFingerprint(value));
+    }
+
+    private void expect(byte[] id, Fingerprint next, Actual actual) throws IOException {
         if (records != null) {
             put(id, List.of(present(allowed(id), actual), next));
         }
     }
 
     /** After a change is durable: this state alone is right. */
-    public void settle(byte[] id, Fingerprint now) throws IOException {
+    public void settle(EntryId value, Fingerprint now) throws IOException {
+        settle(value.hash(), now);
+    }
+
+    private void settle(byte[] id, Fingerprint now) throws IOException {
         if (records != null) {
             put(id, List.of(now));
         }
     }
 
-    /** Whether a state is the right one. */
+    /** Whether a state is the right one; all are in a store without records. */
     public boolean isNewest(Fingerprint newest, Fingerprint actual) {
         return records == null || newest.equals(actual);
     }
 
-    /** The one state that is right: a writer killed in mid-change leaves either version; the one in the storage counts. */
-    public Fingerprint newest(byte[] id, Actual actual) throws IOException {
-        if (records == null) {
-            throw new IllegalStateException("not guarded");
-        }
+    /** Whether a value that this store has under the lock is in the right state. */
+    public boolean isNewest(LockedStorage locked, EntryId value) throws IOException {
+        return records == null || newest(locked, value).equals(locked.fingerprint(value));
+    }
+
+    /**
+     * The one state that is right, or {@link Fingerprint#ABSENT} in a store without records. A writer killed in mid-change leaves
+     * either version: the one in the storage counts, and is made durable, since a power cut must not bring back what is not
+     * allowed any more.
+     */
+    public Fingerprint newest(LockedStorage locked, EntryId value) throws IOException {
+        return records == null ? Fingerprint.ABSENT : newest(value.hash(), () -> locked.durableFingerprint(value));
+    }
+
+    /** The same where the state that is there is known, and durable. */
+    public Fingerprint newest(EntryId value, Fingerprint present) throws IOException {
+        return newest(value.hash(), () -> present);
+    }
+
+    private Fingerprint newest(byte[] id, Actual actual) throws IOException {
         List<Fingerprint> allowed = allowed(id);
         Fingerprint present = present(allowed, actual);
         if (allowed.size() > 1) {
@@ -110,14 +133,14 @@ public final class RollbackGuard implements MetadataGuard.Witness {
                 : records.get(storeId, METADATA).map(Fingerprint::ofBytes).orElse(List.of());
     }
 
-    /** The hashes of all names that have a record. */
-    public List<String> hashes() throws IOException {
+    /** The values that have a record. */
+    public List<EntryId> values() throws IOException {
         var from = records;
         return from == null
                 ? List.of()
                 : during(() -> from.ids(storeId)).stream()
-                        .map(HexFormat.of()::formatHex)
-                        .filter(hash -> !hash.equals(HexFormat.of().formatHex(METADATA)))
+                        .filter(hash -> !Arrays.equals(hash, METADATA))
+                        .map(EntryId::value)
                         .toList();
     }
 
@@ -129,8 +152,8 @@ public final class RollbackGuard implements MetadataGuard.Witness {
 
     /** Removes the records of the secrets. */
     public void forgetSecrets() throws IOException {
-        for (String hash : hashes()) {
-            remove(HexFormat.of().parseHex(hash));
+        for (EntryId value : values()) {
+            remove(value.hash());
         }
     }
 
@@ -155,12 +178,12 @@ public final class RollbackGuard implements MetadataGuard.Witness {
     }
 
     private List<Fingerprint> known(byte[] id) throws IOException {
-        var from = java.util.Objects.requireNonNull(records);
+        var from = Objects.requireNonNull(records);
         return during(() -> from.get(storeId, id)).map(Fingerprint::ofBytes).orElse(List.of());
     }
 
     private void put(byte[] id, List<Fingerprint> states) throws IOException {
-        var to = java.util.Objects.requireNonNull(records);
+        var to = Objects.requireNonNull(records);
         List<Fingerprint> distinct = states.stream().distinct().toList();
         during(() -> {
             if (distinct.equals(List.of(Fingerprint.ABSENT))) {

@@ -3,7 +3,7 @@ package io.memguard.store.rollback;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.keys.RollbackRecords;
-import io.memguard.store.keyring.Fingerprint;
+import io.memguard.storage.Fingerprint;
 import io.memguard.store.keyring.Metadata;
 import io.memguard.store.keyring.MetadataGuard;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import io.memguard.MemGuard;
 import io.memguard.keys.SecretSources;
 import io.memguard.keys.StoreContext;
 import io.memguard.memory.AeadKey;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.StoreOpener;
 import io.memguard.tokens.SoftHsm;
 import java.lang.foreign.Arena;
@@ -19,8 +20,9 @@ public final class DerivedTokenKeys {
     /** By name: the wrapping key and the store key. */
     @SuppressWarnings("exports")
     public static Map<String, byte[]> of(Path directory, SoftHsm.Token token) {
-        var record = new TokenKeyDescriptor(
-                StoreOpener.describe(directory).orElseThrow().keys());
+        var record = new TokenKeyDescriptor(StoreOpener.describe(new DirectoryStorageProvider(directory))
+                .orElseThrow()
+                .keys());
         var store = new StoreContext(MemGuard.describe(directory).orElseThrow().storeId(), directory);
         var uri = Pkcs11Uri.parse(token.uri(record.label()));
         try (var connection = Token.connect(uri, SecretSources.file(token.pinFile()));

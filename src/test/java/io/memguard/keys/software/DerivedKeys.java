@@ -5,6 +5,7 @@ import io.memguard.SecretBuffer;
 import io.memguard.keys.StoreContext;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.AeadKey;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.StoreOpener;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -20,7 +21,9 @@ public final class DerivedKeys {
 
     /** By name: the wrapping key and the store key. */
     public static Map<String, byte[]> of(Path directory, String passphrase, Arena arena) throws Exception {
-        var keys = StoreOpener.describe(directory).orElseThrow().keys();
+        var keys = StoreOpener.describe(new DirectoryStorageProvider(directory))
+                .orElseThrow()
+                .keys();
         var store = new StoreContext(
                 MemGuard.describe(directory).orElseThrow().storeId(), directory.resolve("memguard_secure"));
         Path container = store.directory().resolve("keystore.bcfks");

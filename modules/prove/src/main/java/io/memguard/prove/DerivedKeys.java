@@ -5,6 +5,7 @@ import io.memguard.keys.KeyMode;
 import io.memguard.keys.SecretSource;
 import io.memguard.keys.StoreContext;
 import io.memguard.memory.Sodium;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import io.memguard.store.StoreInfo;
 import io.memguard.store.StoreOpener;
 import java.lang.foreign.Arena;
@@ -26,7 +27,8 @@ final class DerivedKeys {
 
     /** @param when in which state of the store, for the report */
     static void add(Settings settings, Path directory, byte[] passphrase, String when, Canaries canaries) {
-        StoreInfo info = StoreOpener.describe(directory).orElseThrow();
+        StoreInfo info =
+                StoreOpener.describe(new DirectoryStorageProvider(directory)).orElseThrow();
         var store = new StoreContext(info.storeId(), directory.resolve("memguard_secure"));
         var derived = new DerivedKeys(canaries, when + ": ");
         SecretSource source = () -> SecretBuffer.consume(passphrase.clone());

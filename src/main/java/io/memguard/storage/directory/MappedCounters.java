@@ -1,4 +1,4 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 import io.memguard.os.DurableFile;
 import io.memguard.os.FileVersion;
@@ -71,6 +71,10 @@ final class MappedCounters {
     /** Whether the name still leads to the file that is mapped. */
     boolean isStill(Path name) throws IOException {
         return FileVersion.of(name).filter(file::isSameFile).isPresent();
+    }
+
+    MemorySegment memory() {
+        return memory;
     }
 
     long inode() {

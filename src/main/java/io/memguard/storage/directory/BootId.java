@@ -1,4 +1,4 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 import io.memguard.os.SmallFile;
 import java.io.IOException;

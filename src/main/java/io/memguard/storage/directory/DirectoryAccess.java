@@ -1,4 +1,4 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 /**
  * What a caller has chosen about the place of a store.
@@ -7,7 +7,7 @@ package io.memguard.store;
  * @param group whether a group may have access to it, as Kubernetes' fsGroup makes it
  * @param sharedFileSystem whether it may be on a file system whose mounts don't share a page cache
  */
-public record StoreAccess(boolean readOnly, boolean group, boolean sharedFileSystem) {
+public record DirectoryAccess(boolean readOnly, boolean group, boolean sharedFileSystem) {
     /** The owner's only, on a local file system. */
-    public static final StoreAccess USUAL = new StoreAccess(false, false, false);
+    public static final DirectoryAccess USUAL = new DirectoryAccess(false, false, false);
 }

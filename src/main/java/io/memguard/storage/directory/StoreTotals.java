@@ -1,5 +1,7 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Totals;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -33,7 +35,7 @@ final class StoreTotals {
     /** More than any stripe has, and so little that the sum of all stripes is a number. */
     private static final long MOST = 1L << 46;
 
-    private static final int LENGTH = HEAD + FIELDS * StoreLocks.STRIPES;
+    private static final int LENGTH = HEAD + FIELDS * EntryId.STRIPES;
 
     private final Path path;
     private final StoreLocks locks;
@@ -56,11 +58,6 @@ final class StoreTotals {
     /** Of a store that is only read, where none is asked for. */
     static StoreTotals none(StoreLocks locks) {
         return new StoreTotals(Path.of(""), MappedCounters.inMemory(LENGTH), locks, new BootId(0, 0));
-    }
-
-    /** Takes the room on the disk that {@link #open} needs. */
-    static void reserve(Path path) throws IOException {
-        MappedCounters.open(path, LENGTH);
     }
 
     private void requireBelievable() throws IOException {
@@ -90,7 +87,7 @@ final class StoreTotals {
     /** Makes all counts unknown; under the lock of the whole store. */
     void forget() {
         setClear(false);
-        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+        for (int stripe = 0; stripe < EntryId.STRIPES; stripe++) {
             setState(stripe, (state(stripe) & -VERSION) + VERSION);
         }
         counters.set(BOOT, boot.high());
@@ -101,7 +98,7 @@ final class StoreTotals {
     /** Whether no writer left a temporary file behind, as far as is known. */
     boolean isClear() throws IOException {
         long[] all = counters.copy(); // One by one, they would take 20 ms in a JVM that has just started.
-        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+        for (int stripe = 0; stripe < EntryId.STRIPES; stripe++) {
             if ((all[index(stripe, STATE)] & BUSY) != 0) {
                 int busy = stripe;
                 locks.tryLocked(stripe, () -> {
@@ -154,7 +151,7 @@ final class StoreTotals {
     }
 
     /** Sets a count, under the stripe's lock. */
-    void set(int stripe, SecretStore.Totals count) {
+    void set(int stripe, Totals count) {
         recover(stripe);
         counters.set(index(stripe, ITEMS), count.items());
         counters.set(index(stripe, BYTES), count.bytes());
@@ -162,12 +159,12 @@ final class StoreTotals {
     }
 
     /** All counts together; nothing where one is unknown. */
-    Optional<SecretStore.Totals> sum() throws IOException {
+    Optional<Totals> sum() throws IOException {
         follow();
         requireBelievable();
         long items = 0;
         long bytes = 0;
-        for (int stripe = 0; stripe < StoreLocks.STRIPES; stripe++) {
+        for (int stripe = 0; stripe < EntryId.STRIPES; stripe++) {
             var count = get(stripe);
             if (count.isEmpty()) {
                 return Optional.empty();
@@ -175,11 +172,11 @@ final class StoreTotals {
             items += count.get().items();
             bytes += count.get().bytes();
         }
-        return Optional.of(new SecretStore.Totals(items, bytes));
+        return Optional.of(new Totals(items, bytes));
     }
 
     /** A stripe's count at one moment, where it is known; waits for a writer that is active. */
-    private Optional<SecretStore.Totals> get(int stripe) throws IOException {
+    private Optional<Totals> get(int stripe) throws IOException {
         long before = state(stripe);
         var count = read(stripe);
         if ((before & BUSY) != 0 || state(stripe) != before || !isPossible(count)) {
@@ -194,12 +191,12 @@ final class StoreTotals {
         return (before & COUNTED) != 0 ? Optional.of(count) : Optional.empty();
     }
 
-    private static boolean isPossible(SecretStore.Totals count) {
+    private static boolean isPossible(Totals count) {
         return count.items() >= 0 && count.items() <= MOST && count.bytes() >= 0 && count.bytes() <= MOST;
     }
 
-    private SecretStore.Totals read(int stripe) {
-        return new SecretStore.Totals(counters.get(index(stripe, ITEMS)), counters.get(index(stripe, BYTES)));
+    private Totals read(int stripe) {
+        return new Totals(counters.get(index(stripe, ITEMS)), counters.get(index(stripe, BYTES)));
     }
 
     private long state(int stripe) {

@@ -3,18 +3,19 @@ package io.memguard.store;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Files that something was found about: how many, and the names of the first; a damaged store may have millions. */
-public final class FoundFiles {
+/** Entries that something was found about: how many, and what the first are called; a damaged store may have millions. */
+public final class FoundEntries {
     /** So many are named. */
     private static final int NAMED = 5;
 
     private final List<String> first = new ArrayList<>();
     private long count;
 
-    void add(String file) {
+    /** @param entry as the storage calls it, which says nothing of a secret */
+    void add(String entry) {
         count++;
         if (first.size() < NAMED) {
-            first.add(file);
+            first.add(entry);
         }
     }
 
@@ -23,7 +24,7 @@ public final class FoundFiles {
         return count == 0;
     }
 
-    /** How many there are, and the first of them by name, which says nothing of a secret. */
+    /** How many there are, and the first of them. */
     public String among(long all) {
         return count + " of " + all + " files (" + String.join(", ", first) + (count > NAMED ? ", …)" : ")");
     }

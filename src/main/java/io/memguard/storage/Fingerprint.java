@@ -1,4 +1,4 @@
-package io.memguard.store.keyring;
+package io.memguard.storage;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -2,6 +2,8 @@ package io.memguard.store;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import io.memguard.storage.EntryId;
+import io.memguard.storage.directory.DirectoryStorageProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,36 +13,38 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class FileIndexTest {
+class EntryIndexTest {
     @TempDir
     Path parent;
 
     @Test
     void allFilesOfSecretsAreThereInTheOrderOfTheirNamesAndNoOthers() throws IOException {
-        try (var directory = StoreDirectory.create(parent, StoreAccess.USUAL)) {
+        try (var storage = new DirectoryStorageProvider(parent).create()) {
             var expected = new TreeSet<String>();
             for (int i = 0; i < 1500; i++) {
                 String hex = SecretName.of("name " + i % 1000).hex();
-                expected.add(StoreLayout.file(i % 3 == 0 ? "0000" + hex.substring(4) : hex, i >= 1000 || i % 2 == 0));
+                String hash = i % 3 == 0 ? "0000" + hex.substring(4) : hex;
+                expected.add("mg_" + hash + (i >= 1000 || i % 2 == 0 ? ".dat" : ".name"));
             }
             var others = List.of("store.meta", ".tmp_0000_00", "mg_00.dat", "mg_" + "0".repeat(64) + ".dot");
             for (var names : List.of(expected, others)) {
                 for (String file : names) {
-                    Files.createFile(directory.layout().workingPath().resolve(file));
+                    Files.createFile(parent.resolve("memguard_secure").resolve(file));
                 }
             }
-            try (var index = FileIndex.of(directory, file -> true);
-                    var values = FileIndex.of(directory, StoreLayout::isValue)) {
+            try (var index = EntryIndex.of(storage, id -> true);
+                    var values = EntryIndex.of(storage, EntryId::isValue)) {
                 assertEquals(List.copyOf(expected), listOf(index));
                 assertEquals(expected.size(), index.size());
-                assertEquals(expected.stream().filter(StoreLayout::isValue).toList(), listOf(values));
+                assertEquals(
+                        expected.stream().filter(file -> file.endsWith(".dat")).toList(), listOf(values));
             }
         }
     }
 
-    private static List<String> listOf(FileIndex index) {
+    private static List<String> listOf(EntryIndex index) {
         var files = new ArrayList<String>();
-        index.forEach(files::add);
+        index.forEach(id -> files.add("mg_" + id.hex() + (id.isValue() ? ".dat" : ".name")));
         return files;
     }
 }

@@ -1,4 +1,4 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
@@ -46,10 +46,10 @@ final class StoreDirectory implements AutoCloseable {
     private final SharedLock use = new SharedLock(Duration.ofSeconds(2));
     private volatile boolean closed;
     private boolean folderIsClosed;
-    private final StoreAccess access;
+    private final DirectoryAccess access;
     private final boolean shared;
 
-    private StoreDirectory(OpenDirectory folder, Path name, StoreAccess access, boolean shared) {
+    private StoreDirectory(OpenDirectory folder, Path name, DirectoryAccess access, boolean shared) {
         this.folder = folder;
         this.layout = new StoreLayout(folder.path(), name);
         this.access = access;
@@ -61,7 +61,7 @@ final class StoreDirectory implements AutoCloseable {
      *
      * @throws MemGuardException SECURITY_ERROR where another user could plant or replace files
      */
-    static Optional<StoreDirectory> open(Path parent, StoreAccess access) throws IOException {
+    static Optional<StoreDirectory> open(Path parent, DirectoryAccess access) throws IOException {
         if (!Files.isDirectory(parent)) {
             return Optional.empty();
         }
@@ -75,7 +75,7 @@ final class StoreDirectory implements AutoCloseable {
     }
 
     /** Makes both levels where they are missing, and makes them durable. */
-    static StoreDirectory create(Path parent, StoreAccess access) throws IOException {
+    static StoreDirectory create(Path parent, DirectoryAccess access) throws IOException {
         Files.createDirectories(parent, MODE);
         if (!Files.isDirectory(parent)) {
             throw new MemGuardException(
@@ -113,7 +113,7 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    private static StoreDirectory open(Path parent, OpenDirectory outer, StoreAccess access) throws IOException {
+    private static StoreDirectory open(Path parent, OpenDirectory outer, DirectoryAccess access) throws IOException {
         Path name = parent.resolve(StoreLayout.FOLDER);
         Path path = outer.path().resolve(StoreLayout.FOLDER);
         if (!access.readOnly()) {
@@ -139,12 +139,12 @@ final class StoreDirectory implements AutoCloseable {
     }
 
     /** No process can write there, whatever the permissions say; not by this mount, that is. */
-    private static boolean isReadOnlyMount(OpenDirectory folder, StoreAccess access) throws IOException {
+    private static boolean isReadOnlyMount(OpenDirectory folder, DirectoryAccess access) throws IOException {
         return access.readOnly() && folder.mount().filter(Mount::readOnly).isPresent();
     }
 
     /** Whether it is on a file system that other hosts or mounts share, where that was chosen; else that is refused. */
-    private static boolean requireOneHost(Path name, OpenDirectory folder, StoreAccess access) throws IOException {
+    private static boolean requireOneHost(Path name, OpenDirectory folder, DirectoryAccess access) throws IOException {
         Optional<Mount> mount = folder.mount();
         if (!access.readOnly() && mount.filter(Mount::isWithoutOwners).isPresent()) {
             throw new MemGuardException(
@@ -165,7 +165,8 @@ final class StoreDirectory implements AutoCloseable {
         return shared.isPresent();
     }
 
-    private static void requireSafe(Path name, Posix.FileStatus folder, Posix.FileStatus parent, StoreAccess access) {
+    private static void requireSafe(
+            Path name, Posix.FileStatus folder, Posix.FileStatus parent, DirectoryAccess access) {
         int self = Posix.effectiveUser();
         if (!folder.isDirectory()) {
             throw unsafe(name, "is not a directory (a link, or a file)", "move it away, or choose another --dir");
@@ -245,7 +246,7 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    private static void requireSafeParent(Path name, OpenDirectory outer, StoreAccess access) throws IOException {
+    private static void requireSafeParent(Path name, OpenDirectory outer, DirectoryAccess access) throws IOException {
         var parent = outer.status();
         boolean open = access.group() ? parent.isOpenToAll() : parent.isOpenToOthers();
         if (open && !isReadOnlyMount(outer, access)) {
@@ -268,7 +269,7 @@ final class StoreDirectory implements AutoCloseable {
         }
     }
 
-    StoreAccess access() {
+    DirectoryAccess access() {
         return access;
     }
 

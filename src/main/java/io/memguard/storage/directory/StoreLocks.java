@@ -1,10 +1,12 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 import io.memguard.memory.StackRoom;
 import io.memguard.os.DurableFile;
 import io.memguard.os.Posix;
 import io.memguard.os.RangeLock;
 import io.memguard.os.SharedLock;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Storage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -20,8 +22,6 @@ import org.jspecify.annotations.Nullable;
  * killed process's bytes. Readers of hot values never come here.
  */
 final class StoreLocks implements AutoCloseable {
-    static final int STRIPES = 1 << 16;
-
     private static final int THREAD_LOCKS = 1 << 10;
 
     private static final int UNLOCK_ATTEMPTS = 3;
@@ -33,7 +33,7 @@ final class StoreLocks implements AutoCloseable {
     private static final int MAX_SEPARATE_LOCKS = 32;
 
     /** The byte behind those of the stripes: held during a key change. */
-    private static final long CHANGE = STRIPES;
+    private static final long CHANGE = EntryId.STRIPES;
 
     /** How long a key change waits for another one. */
     private static final long PATIENCE = TimeUnit.SECONDS.toNanos(2);
@@ -46,7 +46,7 @@ final class StoreLocks implements AutoCloseable {
     private final @Nullable StoreDirectory readOnly;
     private final ReentrantLock[] stripes = new ReentrantLock[THREAD_LOCKS];
     private final ReentrantLock change = new ReentrantLock();
-    private volatile @Nullable Generations counters;
+    private volatile @Nullable MappedGenerations counters;
     private volatile boolean closed;
     private boolean fileIsClosed;
 
@@ -72,7 +72,7 @@ final class StoreLocks implements AutoCloseable {
     }
 
     /** From now on the counters that are there are mapped under each lock. */
-    void follow(Generations shared) {
+    void follow(MappedGenerations shared) {
         counters = shared;
     }
 
@@ -173,7 +173,7 @@ final class StoreLocks implements AutoCloseable {
 
     /** Ascending, too: neighbours share a lock. */
     private static int[] threadLocks(int[] first, int[] last) {
-        int shared = STRIPES / THREAD_LOCKS;
+        int shared = EntryId.STRIPES / THREAD_LOCKS;
         return IntStream.range(0, first.length)
                 .flatMap(i -> IntStream.rangeClosed(first[i] / shared, last[i] / shared))
                 .distinct()
@@ -185,7 +185,7 @@ final class StoreLocks implements AutoCloseable {
         requireWritable();
         return using(true, () -> {
             try (var arena = Arena.ofConfined()) {
-                var whole = new RangeLock(arena, descriptor, 0, STRIPES);
+                var whole = new RangeLock(arena, descriptor, 0, EntryId.STRIPES);
                 whole.take();
                 try {
                     requirePresent();
@@ -197,12 +197,6 @@ final class StoreLocks implements AutoCloseable {
         });
     }
 
-    /** A key change. */
-    @FunctionalInterface
-    interface Change {
-        void run() throws IOException;
-    }
-
     /**
      * Runs a key change alone among all threads and processes that change keys, while others read and write. The kernel ends
      * this lock, too, with a process that is killed.
@@ -210,7 +204,7 @@ final class StoreLocks implements AutoCloseable {
      * @param ifFree whether to give up at once where another one has the lock, not after two seconds
      * @return false where another change went on for that long; nothing was run
      */
-    boolean changing(boolean ifFree, Change task) throws IOException {
+    boolean changing(boolean ifFree, Storage.Action task) throws IOException {
         return changing(ifFree ? 0 : PATIENCE, task);
     }
 
@@ -220,7 +214,7 @@ final class StoreLocks implements AutoCloseable {
      *
      * @return false where it has not ended after five seconds; nothing was run
      */
-    boolean withoutChange(Change task) throws IOException {
+    boolean withoutChange(Storage.Action task) throws IOException {
         if (change.isHeldByCurrentThread()) {
             task.run(); // Asked for by who hears of its progress, when the key is made and named.
             return true;
@@ -228,7 +222,7 @@ final class StoreLocks implements AutoCloseable {
         return changing(LONGEST_WAIT, task);
     }
 
-    private boolean changing(long patience, Change task) throws IOException {
+    private boolean changing(long patience, Storage.Action task) throws IOException {
         requireWritable();
         long until = System.nanoTime() + patience;
         StackRoom.require();
@@ -316,7 +310,7 @@ final class StoreLocks implements AutoCloseable {
             throw new IOException(name.getParent() + " was moved or replaced, or its " + name.getFileName()
                     + " was; close the store and open it again");
         }
-        Generations shared = counters;
+        MappedGenerations shared = counters;
         if (shared != null) {
             shared.follow();
         }

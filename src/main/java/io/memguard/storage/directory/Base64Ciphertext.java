@@ -1,8 +1,9 @@
-package io.memguard.store;
+package io.memguard.storage.directory;
 
 import io.memguard.memory.Base64Text;
 import io.memguard.memory.OrdinaryMemory;
 import io.memguard.os.SmallFile;
+import io.memguard.storage.Ciphertext;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * it is in the processor's cache. A long text's memory is used again by the next one: fresh pages cost as much as the
  * decoding.
  */
-final class Base64Ciphertext implements AutoCloseable {
+final class Base64Ciphertext implements Ciphertext {
     private static final int PIECE = 1 << 17; // a multiple of 4 characters
     private static final long MOST_SPARE = 16 << 20;
 
@@ -97,8 +98,9 @@ final class Base64Ciphertext implements AutoCloseable {
         bytes = target.asSlice(0, length);
     }
 
-    /** The sealed bytes, as long as this is not closed; none where the file was no Base64. */
-    MemorySegment bytes() {
+    /** None where the file was no Base64. */
+    @Override
+    public MemorySegment bytes() {
         return bytes;
     }
 

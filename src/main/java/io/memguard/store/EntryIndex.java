@@ -1,45 +1,45 @@
 package io.memguard.store;
 
 import io.memguard.memory.OrdinaryMemory;
+import io.memguard.storage.EntryId;
+import io.memguard.storage.Storage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.Predicate;
 
 /**
- * The files of the secrets that a directory had when it was listed, of which there may be millions: 40 bytes each, in native
- * memory. In the order of their names: a value is beside its name, and stripes ascend. For one thread.
+ * The entries that a storage had when it was listed, of which there may be millions: 40 bytes each, in native memory. In their
+ * natural order: a value is beside its name, and stripes ascend. For one thread.
  */
-final class FileIndex implements Iterable<String>, AutoCloseable {
-    private static final long HASH = 32;
-    private static final long NEXT = HASH; // of the same stripe
+final class EntryIndex implements Iterable<EntryId>, AutoCloseable {
+    private static final long NEXT = EntryId.HASH_SIZE; // of the same stripe
     private static final long IS_VALUE = NEXT + Integer.BYTES;
     private static final long ENTRY = IS_VALUE + Integer.BYTES;
     private static final int NONE = -1;
 
-    private final int[] first = new int[StoreLocks.STRIPES];
+    private final int[] first = new int[EntryId.STRIPES];
     private Arena arena = Arena.ofConfined();
     private MemorySegment entries = OrdinaryMemory.allocate(1024 * ENTRY, arena);
     private int size;
 
-    private FileIndex() {
+    private EntryIndex() {
         Arrays.fill(first, NONE);
     }
 
-    /** Lists the files of secrets that match. */
-    static FileIndex of(StoreDirectory directory, Predicate<String> filter) throws IOException {
-        var index = new FileIndex();
+    /** Lists the entries that match. */
+    static EntryIndex of(Storage storage, Predicate<EntryId> filter) throws IOException {
+        var index = new EntryIndex();
         try {
-            directory.forEach(file -> {
-                if (StoreLayout.hex(file).isPresent() && filter.test(file)) {
-                    index.add(file);
+            storage.forEach(id -> {
+                if (filter.test(id)) {
+                    index.add(id);
                 }
             });
             return index;
@@ -49,16 +49,15 @@ final class FileIndex implements Iterable<String>, AutoCloseable {
         }
     }
 
-    private void add(String file) {
+    private void add(EntryId id) {
         long at = size * ENTRY;
         if (at == entries.byteSize()) {
             grow();
         }
-        byte[] hash = HexFormat.of().parseHex(StoreLayout.hex(file).orElseThrow());
-        MemorySegment.copy(hash, 0, entries, ValueLayout.JAVA_BYTE, at, hash.length);
-        int stripe = SecretName.stripe(hash);
+        MemorySegment.copy(id.hash(), 0, entries, ValueLayout.JAVA_BYTE, at, EntryId.HASH_SIZE);
+        int stripe = id.stripe();
         entries.set(ValueLayout.JAVA_INT, at + NEXT, first[stripe]);
-        entries.set(ValueLayout.JAVA_INT, at + IS_VALUE, StoreLayout.isValue(file) ? 1 : 0);
+        entries.set(ValueLayout.JAVA_INT, at + IS_VALUE, id.isValue() ? 1 : 0);
         first[stripe] = size++;
     }
 
@@ -77,38 +76,38 @@ final class FileIndex implements Iterable<String>, AutoCloseable {
     }
 
     @Override
-    public Iterator<String> iterator() {
+    public Iterator<EntryId> iterator() {
         return new Iterator<>() {
             private int stripe;
-            private Iterator<String> files = List.<String>of().iterator();
+            private Iterator<EntryId> rest = List.<EntryId>of().iterator();
 
             @Override
             public boolean hasNext() {
-                while (!files.hasNext() && stripe < first.length) {
-                    files = ofStripe(stripe++).iterator();
+                while (!rest.hasNext() && stripe < first.length) {
+                    rest = ofStripe(stripe++).iterator();
                 }
-                return files.hasNext();
+                return rest.hasNext();
             }
 
             @Override
-            public String next() {
+            public EntryId next() {
                 if (!hasNext()) {
                     throw new NoSuchElementException();
                 }
-                return files.next();
+                return rest.next();
             }
         };
     }
 
-    private List<String> ofStripe(int stripe) {
-        var files = new ArrayList<String>();
+    private List<EntryId> ofStripe(int stripe) {
+        var ids = new ArrayList<EntryId>();
         for (int i = first[stripe]; i != NONE; i = entries.get(ValueLayout.JAVA_INT, i * ENTRY + NEXT)) {
-            byte[] hash = entries.asSlice(i * ENTRY, HASH).toArray(ValueLayout.JAVA_BYTE);
+            byte[] hash = entries.asSlice(i * ENTRY, EntryId.HASH_SIZE).toArray(ValueLayout.JAVA_BYTE);
             boolean isValue = entries.get(ValueLayout.JAVA_INT, i * ENTRY + IS_VALUE) != 0;
-            files.add(StoreLayout.file(HexFormat.of().formatHex(hash), isValue));
+            ids.add(new EntryId(isValue ? EntryId.Kind.VALUE : EntryId.Kind.NAME, hash));
         }
-        files.sort(null);
-        return files;
+        ids.sort(null);
+        return ids;
     }
 
     @Override
