@@ -1,0 +1,2 @@
+/** For tests of storages, and of what stands on them. */
+package io.memguard.testkit;
