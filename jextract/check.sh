@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fails where a header or a symbol list changed after the bindings were generated; where a jextract is on the PATH (and
-# libsodium's and p11-kit's headers are there), generates them anew and compares every byte.
+# libsodium's and p11-kit's headers are there), generates them again and compares every byte.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! diff <(jextract/sources.sh) jextract/generated-from.sha256 >&2; then

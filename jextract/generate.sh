@@ -46,7 +46,7 @@ share_shape() { # files
     s/UP\\\$MH\.bindTo/Upcall.HANDLE.bindTo/" "$@"
 }
 
-# These two lie in no path that a class loader could be asked for; see io.memguard.memory.LibraryLoader.
+# These two are in no path that a class loader could be asked for; see io.memguard.memory.LibraryLoader.
 bind_opened() {
   bind "$@"
   sed -i 's/SYMBOL_LOOKUP = SymbolLookup\.loaderLookup()/SYMBOL_LOOKUP = io.memguard.ffi.NativeSymbols.lookup()/' \

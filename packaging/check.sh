@@ -30,7 +30,7 @@ libraries_are_portable() {
   rm -rf "$work"
   return $status
 }
-poms_stand_alone() { # whoever installs one artifact has all that its POM names
+poms_stand_alone() { # a project that takes one artifact gets all that its POM names
   local pom
   for pom in target/dist/*-"$version".pom; do
     if grep -q '<parent>' "$pom"; then echo "$pom names a parent"; return 1; fi
@@ -64,7 +64,7 @@ bash_completes() { # line, expected
     _complete_memguard
     case " ${COMPREPLY[*]} " in *" $1 "*) ;; *) echo "$0: ${COMPREPLY[*]}"; exit 1 ;; esac' "$1" "$2"
 }
-zsh_completes() { # as somebody types it: in a terminal
+zsh_completes() { # as a user types it: in a terminal
   zsh -f -c 'zmodload zsh/zpty
     zpty it "TERM=dumb zsh -f -i"
     zpty -w it "PS1=; fpath=(target/installed/share/zsh/site-functions \$fpath); autoload -Uz compinit && compinit -u -D; memguard() { print GOT \$1 }"
@@ -79,7 +79,7 @@ archive_is_whole() {
     tar -tzf "target/dist/memguard-$version.tar.gz" "memguard-$version/$name" || return 1
   done
 }
-licences_are_whole() { # of all that is linked or lies beside, in each of the three
+licences_are_whole() { # of all that is linked or ships beside, in each of the three
   local package component
   for package in jar tar deb; do
     case $package in

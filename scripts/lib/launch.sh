@@ -25,7 +25,7 @@ run_memguard() { # class data archive, arguments
   for name in JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS LC_ALL; do export "MEMGUARD_OUTER_$name=${!name-}"; done
   MEMGUARD_CORE_LIMIT=$(ulimit -S -c)
   export MEMGUARD_CORE_LIMIT
-  # Java opens files of its own, on numbers that nobody can tell from those that memguard was given.
+  # Java opens files of its own, on numbers that can't be told from those that memguard was given.
   export MEMGUARD_DESCRIPTORS=
   for name in /proc/$$/fd/*; do
     if [ -e "$name" ]; then MEMGUARD_DESCRIPTORS+=" ${name##*/}"; fi

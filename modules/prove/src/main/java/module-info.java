@@ -5,7 +5,8 @@ import org.jspecify.annotations.NullMarked;
 @SuppressWarnings("module") // The command line is built after this one.
 module io.memguard.prove {
     requires transitive io.memguard;
-    requires static java.management.rmi; // The JVMs that are looked at have it; whoever starts them does not need it.
+    requires static java.management
+            .rmi; // The JVMs that are searched have it; the process that starts them does not need it.
     requires static java.rmi;
     requires jdk.jfr;
     requires static org.jspecify;

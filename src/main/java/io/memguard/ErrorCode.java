@@ -14,7 +14,7 @@ public enum ErrorCode {
     STORE_FAILED(14),
     /** A value could not be deleted. */
     DELETE_FAILED(15),
-    /** It could not be found out whether a value is there. */
+    /** Could not determine whether a value exists. */
     CONTAINS_FAILED(16),
     /** Figures could not be collected. */
     GETSTATS_FAILED(17),
@@ -29,7 +29,7 @@ public enum ErrorCode {
         this.exitStatus = exitStatus;
     }
 
-    /** The command line's exit status for this code: 10 to 19, fixed for ever. */
+    /** The command line's exit status for this code: 10 to 19; never changes. */
     public int exitStatus() {
         return exitStatus;
     }

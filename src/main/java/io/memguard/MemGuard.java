@@ -87,10 +87,10 @@ public final class MemGuard implements AutoCloseable {
 
     /**
      * Closes this process to core dumps (a limit of 0, inherited by the processes that it starts) and to debuggers and
-     * {@code /proc/PID/mem}, {@code maps} or {@code environ} of everybody but root (PR_SET_DUMPABLE 0, which ends when it
+     * {@code /proc/PID/mem}, {@code maps} or {@code environ} of all users but root (PR_SET_DUMPABLE 0, which ends when it
      * replaces itself by another program). There is no way back. Best called first in {@code main}; idempotent.
      *
-     * <p>It costs what needs these: core files, gdb, strace and profilers from outside, except as root. It does not stop
+     * <p>It disables core files, gdb, strace and external profilers, except for root. It does not stop
      * what the JVM itself does when asked: {@code jcmd}, agents that attach and heap dumps of the same user still work,
      * unless it runs with {@code -XX:+DisableAttachMechanism}.
      *
@@ -257,7 +257,7 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
-     * Brings a value into the cache, for whoever must not see it.
+     * Brings a value into the cache, for a caller that must not see it.
      *
      * @return {@link Status#DONE}, {@link Status#NOT_FOUND} or {@link Status#RUST_NOT_READY}
      */
@@ -363,7 +363,7 @@ public final class MemGuard implements AutoCloseable {
                 : Stats.SOFTWARE;
     }
 
-    /** The store's number for ever, 32 hexadecimal digits; not secret. */
+    /** The store's id, 32 hexadecimal digits; never changes, not secret. */
     public String storeId() {
         return store.info().storeId();
     }
@@ -389,7 +389,7 @@ public final class MemGuard implements AutoCloseable {
         try {
             store.keyChange().rotate(progress);
         } finally {
-            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+            Reference.reachabilityFence(this); // The store must not be mistaken for forgotten.
         }
     }
 
@@ -427,7 +427,7 @@ public final class MemGuard implements AutoCloseable {
         try {
             store.keyChange().abort(progress);
         } finally {
-            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+            Reference.reachabilityFence(this); // The store must not be mistaken for forgotten.
         }
     }
 
@@ -442,12 +442,12 @@ public final class MemGuard implements AutoCloseable {
         try {
             return store.keyChange().forgetOld();
         } finally {
-            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+            Reference.reachabilityFence(this); // The store must not be mistaken for forgotten.
         }
     }
 
     /**
-     * Ends the detection of roll-backs, see {@link MemGuardBuilder#detectRollback}, and removes the records; nothing where there are
+     * Ends the detection of rollbacks, see {@link MemGuardBuilder#detectRollback}, and removes the records; nothing where there are
      * none.
      *
      * @throws MemGuardException {@link ErrorCode#STORE_FAILED} where the token or the disk fails: try again
@@ -457,7 +457,7 @@ public final class MemGuard implements AutoCloseable {
         try {
             store.rollbackDetection().disable();
         } finally {
-            Reference.reachabilityFence(this); // Nobody may take the store for forgotten.
+            Reference.reachabilityFence(this); // The store must not be mistaken for forgotten.
         }
     }
 
@@ -483,7 +483,7 @@ public final class MemGuard implements AutoCloseable {
 
     /**
      * Removes the store: every value, every name, and the key. It can't be undone, and copies of the files can't be
-     * opened any more. Afterwards this store is empty for ever; to go on, close it and open a new one.
+     * opened any more. Afterwards this store stays empty; to go on, close it and open a new one.
      *
      * @return how many values were removed
      * @throws MemGuardException {@link ErrorCode#CLEANUP_FAILED} where something is left; says what

@@ -42,7 +42,7 @@ public final class MemGuardBuilder {
         this.place = access -> storage;
     }
 
-    /** Who has the key; required. The provider is closed together with the store. */
+    /** The key provider; required. It is closed together with the store. */
     public MemGuardBuilder keys(KeyProvider keyProvider) {
         this.provider = Objects.requireNonNull(keyProvider);
         return this;
@@ -75,7 +75,7 @@ public final class MemGuardBuilder {
         return this;
     }
 
-    /** How long a value from disk stays in the cache without use; for ever unless said otherwise. */
+    /** How long a value from disk stays in the cache without use; forever unless said otherwise. */
     public MemGuardBuilder cacheIdle(Duration idle) {
         this.hydratedIdle = Arguments.positive(idle);
         return this;
@@ -85,7 +85,7 @@ public final class MemGuardBuilder {
      * Detects files of an earlier time that were put back, one or all: records of the present state of each are kept
      * outside of the directory, in a token ({@link io.memguard.keys.pkcs11.Pkcs11Records}). A new store keeps them from
      * the beginning, an existing one since {@link #trustCurrentState}. Every process that opens the store has to say
-     * where they are; who does not gets {@link ErrorCode#SECURITY_ERROR}, and so does a read, {@code contains} or an
+     * where they are; a process that does not say so gets {@link ErrorCode#SECURITY_ERROR}; so does a read, {@code contains} or an
      * opening that finds an earlier state, or a file missing. Each store and delete writes to the token twice, each read
      * from disk asks it once; reads from the cache don't.
      *
@@ -98,7 +98,7 @@ public final class MemGuardBuilder {
 
     /**
      * Opens the store whatever its state, records that state as the right one, and closes it: to begin the detection of
-     * roll-backs, or after a backup was restored on purpose. Nobody else reads or writes meanwhile.
+     * rollbacks, or after a backup was restored on purpose. No other process may read or write during it.
      *
      * @return how many secrets were recorded otherwise before: changed, missing or put back
      * @throws MemGuardException as by {@link #open}; {@link ErrorCode#STORE_FAILED} where the token fails: try again

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param windowsInUse secrets lent at present, in the whole process
  * @param lockedBytes locked memory of this library, in the whole process
  * @param unlockedBytes memory that should be locked and is not, by {@link MemoryPolicy#BEST_EFFORT}
- * @param protection where the process key lies
+ * @param protection where the process key is
  * @param hardened whether this process is closed to core dumps and debuggers; see {@link MemGuard#hardenProcess()}
  */
 public record MemoryUsage(

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A handle on one secret, for the hot path: keep it, and read it as often as you like. Thread-safe.
  *
- * <p>It names the secret, not one value of it: a read gives what is stored when the read begins, whoever stored it. After
+ * <p>It names the secret, not one value of it: a read gives what is stored when the read begins, whichever process stored it. After
  * the secret is deleted, or a memory-only one has expired, a read fails with {@link ErrorCode#RETRIEVE_FAILED}; stored
  * again, it works again.
  */
@@ -77,7 +77,7 @@ public final class Secret {
 
     /**
      * Lends the value; see {@link Borrower} for how long. Borrows may be nested, also of one secret; the value that is
-     * lent stays as it was when the borrow began, whatever happens to the secret meanwhile.
+     * lent stays as it was when the borrow began, whatever happens to the secret in the meantime.
      *
      * @throws MemGuardException {@link ErrorCode#RETRIEVE_FAILED} where it is gone or its file is damaged;
      *     {@link ErrorCode#SECURITY_ERROR} where no memory can be locked for it, or the native cache is not ready

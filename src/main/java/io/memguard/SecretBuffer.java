@@ -20,7 +20,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A secret in the caller's own protected memory: locked, between guard pages with a canary, without access while nobody
+ * A secret in the caller's own protected memory: locked, between guard pages with a canary, without access while no thread
  * uses it, wiped and freed on {@link #close}.
  *
  * <p>Thread-safe. Any number of threads may read at once; a {@link #write} excludes readers. A buffer closed while it is

@@ -104,7 +104,7 @@ final class SecretCache implements AutoCloseable {
             secret.replace(before, null);
             outdated = null;
         }
-        // A handle that outlived its secret follows the one that has its name now, and keeps no copy that nobody would
+        // A handle that outlived its secret follows the one that has its name now, and keeps no copy that no call would
         // find.
         Secret current = secrets.computeIfAbsent(secret.name(), name -> secret);
         if (current != secret) {
@@ -158,7 +158,7 @@ final class SecretCache implements AutoCloseable {
         // The generation was read before the file, under the secret's lock.
         Secret.Cached value = plaintext.read(segment -> seal(requireSealed(), segment, moment.get(), now));
         try {
-            // Into the table again, where it was deleted meanwhile: what is cached must be found to be given up.
+            // Into the table again, where it was deleted concurrently: what is cached must be found to be given up.
             secrets.compute(secret.name(), (key, known) -> {
                 Secret holder = known == null ? secret : known;
                 holder.replace(holder == secret ? before : null, value);
@@ -176,7 +176,7 @@ final class SecretCache implements AutoCloseable {
         return store.generation(stripe);
     }
 
-    /** A number that changes twice a second: how long ago the file of a cached value was looked at. */
+    /** A number that changes twice a second: how long ago the file of a cached value was checked. */
     int tick() {
         return tick;
     }
@@ -202,7 +202,7 @@ final class SecretCache implements AutoCloseable {
     // Storing and deleting
 
     /**
-     * Keeps what is durable by now, which must not fail any more: false where the cache is given up or closed meanwhile.
+     * Keeps what is durable by now, which must not fail any more: false where the cache is given up or closed by then.
      *
      * @param now the tick before it became the current value
      */
@@ -241,7 +241,7 @@ final class SecretCache implements AutoCloseable {
 
     /** @param now the tick before it became, or was known to be, the current value */
     private Secret.Cached seal(SealedCache target, MemorySegment plaintext, Moment moment, int now) {
-        sweeper.startOrSweep(); // It has values looked at again, and gives up long windows that are not used any more.
+        sweeper.startOrSweep(); // It has values checked again, and gives up long windows that are not used any more.
         return new Secret.Cached(target, target.put(plaintext, Duration.ZERO, idle), moment, looked(now));
     }
 
@@ -282,7 +282,7 @@ final class SecretCache implements AutoCloseable {
         });
     }
 
-    /** Drops a secret whose value is gone, unless it has got another one meanwhile. */
+    /** Drops a secret whose value is gone, unless it has got another one since. */
     private void forget(Secret secret, Secret.@Nullable Cached last) {
         secrets.computeIfPresent(
                 secret.name(), (key, known) -> known == secret && Objects.equals(known.cached(), last) ? null : known);

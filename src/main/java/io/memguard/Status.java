@@ -2,7 +2,7 @@ package io.memguard;
 
 import org.jspecify.annotations.Nullable;
 
-/** What an operation answers to whoever must not see plaintext: the status contract of the channel. */
+/** What an operation answers to a caller that must not see plaintext: the status contract of the channel. */
 public enum Status {
     /** {@code true}: done; after a retrieve the value is in the cache now, read it there. */
     DONE,

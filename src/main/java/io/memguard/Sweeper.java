@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Removes expired values in the background, and has cached ones compared with their files; started with the first value,
  * ended with the store. Where no thread can be started, callers sweep now and then.
  *
- * <p>The thread does not keep a store that somebody forgot to close: it ends when that is collected, so that the classes of
+ * <p>The thread does not keep a store that a program forgot to close: it ends when that is collected, so that the classes of
  * an application that a container has unloaded can go.
  */
 final class Sweeper implements AutoCloseable {
@@ -60,7 +60,7 @@ final class Sweeper implements AutoCloseable {
         } catch (InterruptedException e) {
             // Closed.
         } catch (LinkageError e) {
-            // The application was unloaded, and its classes can't be loaded any more: nobody uses this store.
+            // The application was unloaded, and its classes can't be loaded any more: no thread uses this store.
         }
     }
 

@@ -247,7 +247,7 @@ class ErrorCodesTest {
     }
 
     @Test
-    void everyCodeHasItsExitStatusForEver() {
+    void everyCodeHasItsExitStatusForever() {
         int expected = 10;
         for (ErrorCode code : ErrorCode.values()) {
             assertEquals(expected++, code.exitStatus(), code.name());

@@ -94,7 +94,7 @@ class RotationTest {
     }
 
     @Test
-    void everyFileIsSealedAnewAndTheOldKeyIsGone() throws Exception {
+    void everyFileIsReencryptedAndTheOldKeyIsGone() throws Exception {
         try (var guard = open(software("one"))) {
             fill(guard, 100);
             var before = dataFiles();
@@ -331,7 +331,9 @@ class RotationTest {
             var stop = new AtomicBoolean();
             var failure = new AtomicReference<Throwable>();
             var threads = new ArrayList<Thread>();
-            for (int t = 0; t < 4; t++) { // More than there are cores: some of them always wait in the midst of a read.
+            for (int t = 0;
+                    t < 4;
+                    t++) { // More than there are cores: some of them always wait in the middle of a read.
                 int number = t % 2;
                 threads.add(Thread.ofPlatform().start(() -> {
                     try {
@@ -407,7 +409,7 @@ class RotationTest {
     }
 
     @Test
-    void aDamagedFileKeepsBothKeysUntilItIsMended() throws Exception {
+    void aDamagedFileKeepsBothKeysUntilItIsFixed() throws Exception {
         try (var guard = open(software("one"))) {
             fill(guard, 10);
             Path file;

@@ -195,7 +195,7 @@ class StoreAllTest {
     }
 
     @Test
-    void twoAtOnceWithTheSameNamesInAnyOrderNeitherWaitForEverNorMix() throws Exception {
+    void twoAtOnceWithTheSameNamesInAnyOrderNeitherWaitForeverNorMix() throws Exception {
         long seed = Secrets.seed();
         try (var one = open();
                 var two = open();

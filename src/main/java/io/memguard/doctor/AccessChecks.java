@@ -72,7 +72,7 @@ final class AccessChecks {
             int mode = (int) Files.getAttribute(directory, "unix:mode");
             if ((mode & 0002) != 0 && (mode & 01000) == 0) {
                 return Finding.problem(
-                        subject, directory + " lets everybody replace everybody's files", "chmod +t " + directory);
+                        subject, directory + " lets any user replace the files of others", "chmod +t " + directory);
             }
             if (isNoexec(machine, directory.toRealPath())) {
                 return Finding.advice(
@@ -81,7 +81,7 @@ final class AccessChecks {
                         remedy("mount it without noexec"));
             }
         } catch (IOException e) {
-            return Finding.problem(subject, directory + " can't be looked at", remedy("fix its permissions"));
+            return Finding.problem(subject, directory + " can't be checked", remedy("fix its permissions"));
         }
         return Finding.ok(subject, directory.toString());
     }
@@ -96,7 +96,7 @@ final class AccessChecks {
                 .flatMap(List::stream)
                 .map(line -> line.split(" "))
                 .filter(fields -> directory.startsWith(Path.of(fields[4].replace("\\040", " "))))
-                .reduce((one, other) -> other[4].length() >= one[4].length() ? other : one) // The last one lies on top.
+                .reduce((one, other) -> other[4].length() >= one[4].length() ? other : one) // The last one is on top.
                 .filter(fields -> List.of(fields[5].split(",")).contains("noexec"))
                 .isPresent();
     }

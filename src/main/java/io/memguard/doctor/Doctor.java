@@ -42,7 +42,7 @@ public final class Doctor {
     }
 
     /**
-     * The same of a store that detects roll-backs.
+     * The same of a store that detects rollbacks.
      *
      * @param records of the store's files; closed when this returns
      */

@@ -3,7 +3,7 @@ package io.memguard.doctor;
 import io.memguard.MemGuardException;
 
 /**
- * One thing that was looked at.
+ * One thing that was checked.
  *
  * @param level how bad it is
  * @param subject a few words that stay the same from version to version

@@ -10,7 +10,7 @@ import io.memguard.os.ResourceLimits;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The memory that secrets lie in while they are used. */
+/** The memory that secrets are in while they are used. */
 final class MemoryChecks {
     private static final long DEFAULT_MAP_COUNT = 65_530; // DEFAULT_MAX_MAP_COUNT of the kernel
     private static final int CAP_IPC_LOCK = 14; // capabilities(7)
@@ -32,7 +32,7 @@ final class MemoryChecks {
         return findings;
     }
 
-    /** Whether the process key lies in memory that only this process can map. */
+    /** Whether the process key is in memory that only this process can map. */
     static boolean usesSecretMemory() {
         try {
             return NativeLibraries.isLoaded() && kind() == SealedCache.MEMFD_SECRET;

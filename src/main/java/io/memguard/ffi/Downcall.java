@@ -40,7 +40,7 @@ public final class Downcall {
     private static final MethodHandle ONE_WORD = Linker.nativeLinker()
             .downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
 
-    /** Where errno goes that nobody asks for; lines of their own for most threads, so that they don't wait for each other. */
+    /** Where errno goes that no caller asks for; lines of their own for most threads, so that they don't wait for each other. */
     private static final MemorySegment UNREAD =
             Arena.global().allocate(CACHE_LINE * LINES, CACHE_LINE);
 

@@ -6,7 +6,7 @@ import io.memguard.memory.SealedBytes;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
-/** A store key whose bytes lie in this process's protected memory: expanded for use, and raw for a change of the key. */
+/** A store key whose bytes are in this process's protected memory: expanded for use, and raw for a change of the key. */
 record AesGcmStoreKey(AeadKey key, SealedBytes raw) implements StoreKey {
     /** Takes a copy of 32 bytes. */
     static AesGcmStoreKey of(MemorySegment bytes) {

@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a provider needs to find its key again, kept in the store's metadata. Nothing in it is secret: it lies on disk in
+ * What a provider needs to find its key again, kept in the store's metadata. Nothing in it is secret: it is on disk in
  * the clear (wrapped keys, salts, labels), protected against changes by the store key.
  *
  * @param provider {@link KeyProvider#type()} of who made it

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Keeps a few bytes for each file of a store where whoever has the store's directory can't put older ones back: in a token,
- * say. By them a file, or a whole directory, of an earlier time is found out.
+ * Keeps a few bytes for each file of a store where an attacker who has the store's directory can't put older ones back: in
+ * a token, say. They detect a file, or a whole directory, of an earlier time.
  *
  * <p>Contract for implementors: thread-safe, and shared by any number of processes; what {@link #put} and {@link #remove}
  * did is durable when they return, and seen by every later {@link #get} of any process. Calls for one id do not overlap. Values

@@ -19,7 +19,7 @@ public interface StoreKey extends AutoCloseable {
     /** What sealing adds, in bytes: a 12-byte random IV in front, a 16-byte tag behind. */
     int OVERHEAD = 12 + 16;
 
-    /** The built-in implementation for whoever holds the 32 raw bytes; copies them, so the caller closes its buffer. */
+    /** The built-in implementation for a provider that holds the 32 raw bytes; copies them, so the caller closes its buffer. */
     static StoreKey aes256Gcm(SecretBuffer key) {
         return key.<StoreKey, RuntimeException>read(AesGcmStoreKey::of);
     }
@@ -53,14 +53,14 @@ public interface StoreKey extends AutoCloseable {
     /**
      * Decrypts and verifies.
      *
-     * @param plaintext receives the value at its begin; native, protected memory of {@link #room} bytes
+     * @param plaintext receives the value at its start; native, protected memory of {@link #room} bytes
      * @return false where the data is not what was sealed under this key with this {@code aad}; the plaintext segment then
      *     holds nothing of it
      */
     boolean open(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext);
 
     /**
-     * Lends the raw 32 bytes, read-only, out of protected memory: when a store goes over to this key, it is sealed under
+     * Lends the raw 32 bytes, read-only, out of protected memory: when a store switches to this key, it is sealed under
      * the one before, so that running services can follow.
      *
      * @return nothing, without a call, for a key that can't leave its token

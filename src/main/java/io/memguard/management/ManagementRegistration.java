@@ -13,7 +13,7 @@ import javax.management.ObjectName;
  * Shows a store over JMX, on request. Its name is {@code io.memguard:type=MemGuard,store=ID} with the store's id of 32
  * hexadecimal digits; a second instance on the same store in one JVM gets {@code ,instance=2}, and so on.
  *
- * <p>Whoever reaches the platform's MBean server can then delete secrets, never see one: protect JMX as the platform's
+ * <p>A client that reaches the platform's MBean server can then delete secrets, never see one: protect JMX as the platform's
  * documentation says.
  */
 public final class ManagementRegistration implements AutoCloseable {

@@ -6,7 +6,7 @@ import io.memguard.Stats;
 import io.memguard.Status;
 
 /**
- * The operations of a {@link MemGuard} for whoever must never see plaintext: no method takes or returns a value, a key or
+ * The operations of a {@link MemGuard} for a caller that must never see plaintext: no method takes or returns a value, a key or
  * a passphrase. Thread-safe, like the store behind it.
  */
 public interface MemGuardChannel {

@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One guarded allocation: guard pages on both sides, locked, without access while nobody uses it. A segment is lent under an arena of its own that is closed before the pages lose access, so that a
+ * One guarded allocation: guard pages on both sides, locked, without access while no thread uses it. A segment is lent under an arena of its own that is closed before the pages lose access, so that a
  * leaked segment throws instead of killing the JVM.
  */
 public final class GuardedMemory implements AutoCloseable {
@@ -40,7 +40,7 @@ public final class GuardedMemory implements AutoCloseable {
     }
 
     /**
-     * Allocates zeros.
+     * Allocates zeroed memory.
      *
      * @throws io.memguard.MemGuardException SECURITY_ERROR where the limit of locked memory is reached, unless the process accepts that
      */

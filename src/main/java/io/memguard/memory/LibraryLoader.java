@@ -93,7 +93,7 @@ final class LibraryLoader {
     private static SymbolLookup open(Path directory, Optional<Path> sodium) throws IOException {
         Path cacheFile = directory.resolve(CACHE);
         Path sodiumFile = sodium.isPresent() ? sodium.get() : directory.resolve(SODIUM);
-        // What turns out to be unusable is unmapped again, so that it can be mended while this process runs.
+        // What turns out to be unusable is unmapped again, so that it can be fixed while this process runs.
         try (var trial = Arena.ofConfined()) {
             // First, since the other one finds it by its name in the process.
             SymbolLookup sodiumSymbols = dlopen(sodiumFile, trial);

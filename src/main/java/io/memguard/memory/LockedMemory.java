@@ -37,13 +37,13 @@ public final class LockedMemory {
         }
     }
 
-    /** How long whoever needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
+    /** How long a thread that needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
     public static void waitAtMost(Duration wait) {
         longestWait = wait.toNanos();
         windowTimeoutNanos = wait.toNanos();
     }
 
-    /** How long to wait while nobody that waits gets memory; in nanoseconds. */
+    /** How long to wait while no waiting thread gets memory; in nanoseconds. */
     static long windowTimeoutNanos() {
         return windowTimeoutNanos;
     }
@@ -108,7 +108,7 @@ public final class LockedMemory {
                 "the system refuses protected memory (" + Posix.errorText(error) + "); " + remedy);
     }
 
-    /** mprotect(2) fails where splitting the pages goes over vm.max_map_count. */
+    /** mprotect(2) fails where splitting the pages exceeds vm.max_map_count. */
     static MemGuardException protectionFailed() {
         return new MemGuardException(
                 ErrorCode.SECURITY_ERROR,

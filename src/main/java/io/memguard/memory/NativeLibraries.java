@@ -94,7 +94,7 @@ public final class NativeLibraries {
         return tried ? loaded : retry();
     }
 
-    /** Tries again after a failure: somebody may have mended it. */
+    /** Tries again after a failure: an administrator may have fixed it. */
     public static synchronized boolean retry() {
         if (loaded) {
             return true;
@@ -139,7 +139,7 @@ public final class NativeLibraries {
             hint = "the temporary directory is read-only or mounted noexec: " + otherDirectory();
         } else if (message.contains("user namespace")) {
             hint = UserNamespace.REMEDY;
-        } else if (message.contains("can exchange files")) {
+        } else if (message.contains("can replace files")) {
             hint = "chmod +t that directory, or " + otherDirectory();
         } else if (message.contains("GLIBC_")) {
             hint = "the C library is too old: run on " + CLibrary.SUPPORTED;

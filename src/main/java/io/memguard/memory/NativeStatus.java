@@ -9,7 +9,7 @@ import io.memguard.MemGuardException;
 final class NativeStatus {
     private NativeStatus() {}
 
-    /** Passes zero and positive results through. */
+    /** Returns non-negative results unchanged. */
     static long check(long status) {
         if (status < 0) {
             throw failure(status, 0);

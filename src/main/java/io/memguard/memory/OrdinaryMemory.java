@@ -15,7 +15,7 @@ public final class OrdinaryMemory {
     private OrdinaryMemory() {}
 
     /**
-     * Maps zeros, which belong to the arena.
+     * Maps zeroed memory, which belongs to the arena.
      *
      * @throws OutOfMemoryError where the system has none
      */

@@ -41,7 +41,7 @@ final class PackedLibraries implements AutoCloseable {
         var unpacked = new PackedLibraries(Files.createTempDirectory(parent, "memguard-"));
         try {
             if (owner(unpacked.directory) != Posix.effectiveUser()) {
-                throw new IOException(unpacked.directory + " was exchanged by somebody else");
+                throw new IOException(unpacked.directory + " was replaced by another user");
             }
             for (String name : NAMES) {
                 byte[] library = read(name);
@@ -118,7 +118,7 @@ final class PackedLibraries implements AutoCloseable {
             throw new IOException(parent + " " + UserNamespace.hidden());
         }
         if (renamesAreOpen || (owner != 0 && owner != Posix.effectiveUser())) {
-            throw new IOException("others can exchange files in " + parent);
+            throw new IOException("other users can replace files in " + parent);
         }
     }
 
@@ -145,7 +145,7 @@ final class PackedLibraries implements AutoCloseable {
         }
     }
 
-    /** Of damage only: whoever changes the jar on purpose changes its sums, too. SHA-256 would take 0.1 s of a start. */
+    /** Of damage only: an attacker who changes the jar changes its sums, too. SHA-256 would take 0.1 s of a start. */
     private static String crc32(byte[] bytes) {
         var crc = new CRC32();
         crc.update(bytes);

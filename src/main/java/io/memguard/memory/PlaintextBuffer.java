@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Protected memory for plaintext that is on its way: a window, or without the native library locked pages. Whoever takes
- * it closes it, which wipes it. Not thread-safe.
+ * Protected memory for plaintext that is on its way: a window, or without the native library locked pages. The caller
+ * closes it, which wipes it. Not thread-safe.
  */
 public final class PlaintextBuffer implements AutoCloseable {
     private static final long NONE = -1;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A key or a PIN that is kept for long and used seldom: sealed under the process key, opened into a window for each use, so
- * that at rest not even root finds it in memory. Without the native library it lies in locked pages. Thread-safe.
+ * that at rest not even root finds it in memory. Without the native library it is in locked pages. Thread-safe.
  */
 public final class SealedBytes implements AutoCloseable {
     private static @Nullable SealedCache shared;

@@ -53,7 +53,7 @@ public final class SealedCache implements AutoCloseable {
         return create(true);
     }
 
-    /** For a static field: if it were watched, the thread that watches would hold this class, and its loader, for ever. */
+    /** For a static field: if it were watched, the thread that watches would hold this class, and its loader, forever. */
     static SealedCache createForProcess() {
         return create(false);
     }

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
-/** Locked windows in which plaintext lies while it is in use; released windows are wiped. */
+/** Locked windows that hold plaintext while it is in use; released windows are wiped. */
 public final class Windows {
     private static final long INDEX_MASK = 0xFFFF;
     private static final long STRIDE = MgWindow.layout().byteSize();
@@ -35,7 +35,7 @@ public final class Windows {
         }
     }
 
-    /** Takes a window of {@code length} zeros, to be given to {@link #release}. */
+    /** Takes a zeroed window of {@code length} bytes, to be given to {@link #release}. */
     static long acquire(long length) {
         link();
         return WindowBackoff.retry(() -> mg_window_acquire(length, SealedCache.flags()), length);

@@ -58,7 +58,8 @@ public final class DurableFile {
     /** Deletes; false where there was nothing. */
     public static boolean delete(Path target) throws IOException {
         boolean deleted = Files.deleteIfExists(target);
-        // Also where it is gone already: whoever deleted it may have been killed, or failed, before that was durable.
+        // Also where it is gone already: the process that deleted it may have been killed, or have failed, before that
+        // was durable.
         if (deleted || Files.isDirectory(parent(target))) {
             Posix.syncDirectory(parent(target));
         }

@@ -5,7 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What a file is to hold, written piece by piece, so that a large one never lies in memory as a whole. */
+/** What a file is to hold, written piece by piece, so that a large one is never in memory as a whole. */
 @FunctionalInterface
 public interface FileContent {
     /** Writes it, from the beginning; may be called by any thread. */

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param nanoseconds of the same
  */
 public record FileVersion(long device, long inode, long size, long changed, int nanoseconds) {
-    /** A file that was gone when it was looked at; equal to no other. */
+    /** A file that was gone when it was checked; equal to no other. */
     public static final FileVersion NONE = new FileVersion(-1, -1, -1, -1, -1);
 
     private static final long SETTLING = 2000; // milliseconds: "changed" has no fractions of a second

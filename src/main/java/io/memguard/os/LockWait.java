@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How a virtual thread waits for another process's lock: {@code F_OFD_SETLKW} would block its carrier, and with a few of
  * those every virtual thread of the process. A short wait is a row of tries with growing pauses. After that a platform
- * thread waits in the kernel's queue in its place, so that no other process overtakes it for ever. The lock belongs to the
+ * thread waits in the kernel's queue in its place, so that no other process overtakes it forever. The lock belongs to the
  * open file, so it does not matter which thread takes it.
  */
 final class LockWait {

@@ -51,7 +51,7 @@ public record Mount(String type, boolean readOnly) {
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final int LONGEST = 4 << 20;
 
-    /** The mount that an existing directory is in; nothing where that can't be found out. */
+    /** The mount that an existing directory is in; nothing where that can't be determined. */
     public static Optional<Mount> of(Path directory) {
         try (var open = OpenDirectory.follow(directory)) {
             return open.mount();

@@ -8,8 +8,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A directory that is held open: {@link #path()} leads into it whatever becomes of its name, as {@code openat(2)} and its
- * kin do. So what was looked at is what is worked in, although somebody may exchange the name for a link meanwhile.
+ * A directory that is held open: {@link #path()} leads into it whatever becomes of its name, as {@code openat(2)} and
+ * similar calls do. So what was checked is what is used, although another process may replace the name by a link.
  */
 public final class OpenDirectory implements AutoCloseable {
     /** The kernel's own way to an open file; see proc_pid_fd(5). A process may always use its own. */
@@ -64,7 +64,7 @@ public final class OpenDirectory implements AutoCloseable {
         return Posix.isStillBehind(name, descriptor);
     }
 
-    /** Makes it somebody else's, where it is root's and empty; see {@link DurableFile#giveToOwnerOf}. */
+    /** Gives it to another user, where it is root's and empty; see {@link DurableFile#giveToOwnerOf}. */
     public void giveToOwnerOf(OpenDirectory parent) throws IOException {
         try (var files = Files.newDirectoryStream(path())) {
             if (!files.iterator().hasNext()) {

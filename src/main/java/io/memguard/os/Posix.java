@@ -43,7 +43,7 @@ public final class Posix {
     /**
      * Opens a file for reading and writing, made with mode 0600 where it is missing; never follows a link.
      *
-     * @throws SmallFile.StrangeFileException where it is no regular file, or somebody else's that was linked to here
+     * @throws SmallFile.StrangeFileException where it is no regular file, or another user's that was linked to here
      */
     public static int openOrCreate(Path file) throws IOException {
         int descriptor = openAt(file, O_RDWR() | O_CREAT() | O_CLOEXEC() | O_NOFOLLOW());
@@ -128,7 +128,7 @@ public final class Posix {
             return mode & 0777;
         }
 
-        /** Whether somebody else than the owner may rename and delete what is in this directory, others' things too. */
+        /** Whether another user than the owner may rename and delete what is in this directory, others' things too. */
         public boolean isOpenToOthers() {
             return isDirectory() && (mode & 0022) != 0 && (mode & 01000) == 0;
         }
@@ -219,7 +219,7 @@ public final class Posix {
     }
 
     /**
-     * Makes a file at least so long, with blocks of the disk behind all of it where the file system can do that: a mapped
+     * Makes a file at least this long, with blocks of the disk behind all of it where the file system can do that: a mapped
      * file without them ends in SIGBUS on a full disk. Changes no content.
      */
     public static void reserve(int descriptor, Path file, long size) throws IOException {
@@ -268,7 +268,7 @@ public final class Posix {
         return length;
     }
 
-    /** Makes a file or directory somebody else's; for root. */
+    /** Gives a file or directory to another user; for root. */
     static void giveTo(int user, int descriptor, Path file) throws IOException {
         repeat("chown", file, state -> callIntKeepingErrno(state, fchown$address(), descriptor, user, -1));
     }
@@ -378,7 +378,8 @@ public final class Posix {
                     return true;
                 }
                 int error = Downcall.errno(state);
-                if (command == F_OFD_SETLK() && (error == 11 || error == DENIED)) { // EAGAIN or EACCES: somebody has it
+                if (command == F_OFD_SETLK()
+                        && (error == 11 || error == DENIED)) { // EAGAIN or EACCES: another process has it
                     return false;
                 }
                 if (error != INTERRUPTED) {

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * byte at once, so that none is lost in a line that is too long for the kernel. Its settings come back when this is closed,
  * when the process ends by a signal or is stopped by one; continued, it is quiet again.
  *
- * <p>Ctrl-\ is taken for Ctrl-C, and SIGQUIT is ignored: Java would print the stacks of its threads.
+ * <p>Ctrl-\ counts as Ctrl-C, and SIGQUIT is ignored: Java would print the stacks of its threads.
  */
 final class QuietTerminal implements AutoCloseable {
     private static final int NOW = 0; // TCSANOW

@@ -35,7 +35,7 @@ public final class ResourceLimits {
         return limit(LinuxLibrary.RLIMIT_CORE());
     }
 
-    /** No core dump is written from now on, of this process and of those it starts; nobody but root can undo it. */
+    /** No core dump is written from now on, of this process and of those it starts; only root can undo it. */
     public static void forbidCoreDumps() throws IOException {
         try (var arena = Arena.ofConfined()) {
             var none = rlimit.allocate(arena); // Zeros.

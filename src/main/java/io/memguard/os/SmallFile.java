@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** A file that somebody may have replaced, open for reading: no links, no pipes, no more than a limit, no hanging. */
+/** A file that another process may have replaced, open for reading: no links, no pipes, no more than a limit, no hanging. */
 public final class SmallFile implements AutoCloseable {
     private static final int FIRST_PIECE = 4096;
 

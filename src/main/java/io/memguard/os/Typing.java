@@ -61,7 +61,7 @@ final class Typing {
             if (next < 0) {
                 return End.GONE;
             }
-            if (terminal.continuations() != continuations) { // The prompt was shown again: it begins anew.
+            if (terminal.continuations() != continuations) { // The prompt was shown again: typing starts over.
                 continuations = terminal.continuations();
                 text.asSlice(0, length).fill((byte) 0);
                 text.set(ValueLayout.JAVA_BYTE, 0, (byte) next);

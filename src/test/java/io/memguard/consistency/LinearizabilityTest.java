@@ -70,7 +70,7 @@ class LinearizabilityTest {
     }
 
     @Test
-    void aValueThatNobodyStoredIsFound() {
+    void aValueThatWasNeverStoredIsFound() {
         assertWrong(store(7, 0, 1), read(9, 0, 5));
     }
 

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * What must be found after a crash.
  *
  * @param done what all finished steps left
- * @param under the step under way, wholly done or not at all; for a clean-up that holds for each name
+ * @param under the step under way, wholly done or not at all; for a cleanup that holds for each name
  */
 record Expectation(Map<String, Long> done, @Nullable Step under) {
     /** After the given number of steps, with one more begun or none. */

@@ -22,7 +22,7 @@ class KilledLockHolderTest {
     Path work = Path.of("");
 
     @Test
-    void aKilledLockHolderBlocksNobody() throws Exception {
+    void aKilledLockHolderBlocksNoOther() throws Exception {
         try (var guard = MemGuard.at(work).keys(new FixedKeys(1)).open()) {
             long seed = Secrets.seed();
             long calls = EVERY; // Until the first one has said how many there are.

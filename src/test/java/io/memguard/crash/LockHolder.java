@@ -5,7 +5,7 @@ import io.memguard.MemGuard;
 import io.memguard.Secrets;
 import java.nio.file.Path;
 
-/** The JVM that stops in the midst of a store, before the call whose number it is told, whatever it holds then. */
+/** The JVM that stops in the middle of a store, before the call whose number it is told, whatever it holds then. */
 final class LockHolder {
     private LockHolder() {}
 

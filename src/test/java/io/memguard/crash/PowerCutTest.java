@@ -49,7 +49,7 @@ class PowerCutTest {
         assertTrue(failures.isEmpty(), () -> String.join("\n", failures));
     }
 
-    /** Without this a harness that sees nothing would be green for ever. */
+    /** Without this a harness that sees nothing would be green forever. */
     @Test
     void everyMissingSyncOfAWriteIsSeen() throws Exception {
         long seed = Secrets.seed();

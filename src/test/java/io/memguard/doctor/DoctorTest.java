@@ -35,7 +35,7 @@ class DoctorTest {
     }
 
     @Test
-    void thisMachineIsLookedAtFromEachSideAndWhatIsNotOkSaysWhatMendsIt() {
+    void thisMachineIsLookedAtFromEachSideAndWhatIsNotOkSaysHowToFixIt() {
         List<Finding> findings = Doctor.process(MemoryPolicy.REQUIRE_LOCKED);
         assertEquals(
                 Set.of(
@@ -144,7 +144,7 @@ class DoctorTest {
         var mountedOver = machine("proc/self/mountinfo", mounts + over);
         assertFinding(Finding.Level.OK, "tmp dir", "", AccessChecks.temporary(mountedOver, directory));
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
-        assertFinding(Finding.Level.PROBLEM, "everybody", "chmod +t", AccessChecks.temporary(mountedOver, directory));
+        assertFinding(Finding.Level.PROBLEM, "any user", "chmod +t", AccessChecks.temporary(mountedOver, directory));
         assertFinding(
                 Finding.Level.PROBLEM,
                 "can't be written",

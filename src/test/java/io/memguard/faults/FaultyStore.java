@@ -128,7 +128,7 @@ final class FaultyStore {
         }
     }
 
-    /** A clean-up that failed half-way leaves a store that still opens, as long as it has its metadata. */
+    /** A cleanup that failed midway leaves a store that still opens, as long as it has its metadata. */
     private void neverWithoutKey() {
         for (String error : List.of("EIO", "EACCES")) {
             boolean hit = true;
@@ -152,7 +152,7 @@ final class FaultyStore {
                     owner.cleanupAll();
                 } catch (MemGuardException e) {
                     bad++;
-                    System.out.println("BAD after a clean-up with " + error + " at call " + call + ": " + e);
+                    System.out.println("BAD after a cleanup with " + error + " at call " + call + ": " + e);
                 }
             }
         }

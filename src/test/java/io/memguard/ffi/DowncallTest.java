@@ -130,7 +130,7 @@ class DowncallTest {
             try {
                 awaitInside(from);
                 assertThrows(IllegalStateException.class, shared::close);
-            } finally { // Else it would read for ever.
+            } finally { // Else it would read forever.
                 assertEquals(1, Downcall.callLong(function("write"), to, text, 1L));
             }
             assertEquals(1, reading.get());

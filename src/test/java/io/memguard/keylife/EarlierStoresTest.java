@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Stores that the version of commit c589783 has written, before the protocol of docs/KEY-LIFECYCLE.md: settled, in the midst of a
+ * Stores that the version of commit c589783 has written, before the protocol of docs/KEY-LIFECYCLE.md: settled, in the middle of a
  * rotation and of a change to another passphrase (half of the files are under each key), and with an old key that is left.
  */
 class EarlierStoresTest {

@@ -54,7 +54,7 @@ final class Scene {
         if (Files.exists(directory) && keys.areInFolder()) {
             restore();
         } else {
-            makeAnew();
+            remake();
         }
         this.key = current();
         for (Act act : acts) {
@@ -74,7 +74,7 @@ final class Scene {
         return MemGuard.at(directory).keys(keys(passphrase)).mode(mode).open();
     }
 
-    private void makeAnew() throws IOException {
+    private void remake() throws IOException {
         for (Path former : List.of(folder(), kept())) {
             if (Files.exists(former)) {
                 remove(former);

@@ -78,7 +78,7 @@ final class EveryCall {
                     guard.<Boolean, RuntimeException>read("a", s -> Secrets.matches(s, 1)),
                     "a secret has another value");
             long lent = guard.memoryUsage().windowsInUse();
-            expect(lent == 0, lent + " windows are lent for ever");
+            expect(lent == 0, lent + " windows are lent forever");
         });
     }
 

@@ -186,21 +186,21 @@ class NativeLoadingTest {
     @Test
     void aTemporaryDirectoryWithoutTheStickyBitIsRefused() throws IOException {
         Files.setPosixFilePermissions(unpacking, PosixFilePermissions.fromString("rwxrwxrwx"));
-        assertFailsWith("others can exchange files in " + unpacking, run());
+        assertFailsWith("other users can replace files in " + unpacking, run());
         try (var left = Files.list(unpacking)) {
             assertEquals(List.of(), left.toList());
         }
     }
 
     @Test
-    void aTemporaryDirectoryOfSomebodyElseIsRefused() throws Exception {
+    void aTemporaryDirectoryOfAnotherUserIsRefused() throws Exception {
         if (Posix.effectiveUser() != 0) {
             System.out.println(
                     "NOT TESTED without root: a temporary directory of another user (run scripts/test as root)");
             return;
         }
         Files.setAttribute(unpacking, "unix:uid", 65534);
-        assertFailsWith("others can exchange files in " + unpacking, run());
+        assertFailsWith("other users can replace files in " + unpacking, run());
     }
 
     @Test

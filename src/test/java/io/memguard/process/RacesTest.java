@@ -157,7 +157,7 @@ class RacesTest {
 
     /** No race at all: the link lies there, and leads to a directory that is the victim's own. */
     @Test
-    void aLinkOfSomebodyElseIsNotFollowed() throws Exception {
+    void aLinkOfAnotherUserIsNotFollowed() throws Exception {
         if (OtherUser.canBePlayed("a link of somebody else")) {
             treasureOf(VICTIM);
             Path shared = Files.createDirectory(open.resolve("shared"));

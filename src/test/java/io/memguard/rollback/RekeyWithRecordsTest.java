@@ -69,7 +69,7 @@ class RekeyWithRecordsTest {
         assertEquals(code, failure.code(), failure.getMessage());
     }
 
-    private void assertGoesOver(Supplier<KeyProvider> from, Supplier<KeyProvider> to) throws Exception {
+    private void assertSwitches(Supplier<KeyProvider> from, Supplier<KeyProvider> to) throws Exception {
         Path store = temporary.resolve("store");
         Path before = temporary.resolve("before");
         try (var guard = open(from.get())) {
@@ -97,23 +97,23 @@ class RekeyWithRecordsTest {
 
     @Test
     void aNewPassphraseKeepsTheRecords() throws Exception {
-        assertGoesOver(() -> passphrase("one"), () -> passphrase("another"));
+        assertSwitches(() -> passphrase("one"), () -> passphrase("another"));
     }
 
     @Test
     void aMoveToTheTokenOfTheRecordsKeepsThem() throws Exception {
-        assertGoesOver(() -> passphrase("one"), () -> in(records, "key"));
+        assertSwitches(() -> passphrase("one"), () -> in(records, "key"));
     }
 
     @Test
     void aMoveFromTheTokenOfTheRecordsToAnotherOneKeepsThem() throws Exception {
         var other = SoftHsm.token();
-        assertGoesOver(() -> in(records, "key"), () -> in(other, "key"));
+        assertSwitches(() -> in(records, "key"), () -> in(other, "key"));
     }
 
     @Test
     void aMoveFromAnotherTokenToSoftwareKeepsThem() throws Exception {
         var other = SoftHsm.token();
-        assertGoesOver(() -> in(other, "key"), () -> passphrase("one"));
+        assertSwitches(() -> in(other, "key"), () -> passphrase("one"));
     }
 }

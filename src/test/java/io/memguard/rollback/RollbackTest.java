@@ -285,7 +285,7 @@ class RollbackTest {
     }
 
     @Test
-    void whatWasPutBackIsNotSealedAnewByARotation() throws Exception {
+    void whatWasPutBackIsNotReencryptedByARotation() throws Exception {
         Path old = temporary.resolve("old");
         try (var guard = open()) {
             store(guard, "a", "old");
@@ -488,7 +488,7 @@ class RollbackTest {
         assertEquals("", token.tool("--list-objects", "--type", "data").strip());
     }
 
-    /** Each call of the token in turn; a store that names a key which was given up would be in the way for ever. */
+    /** Each call of the token in turn; a store that names a key which was given up would be in the way forever. */
     @Test
     void aTokenThatFailsWhenAStoreIsMadeLeavesNothing() {
         for (int puts = 0; puts < 2; puts++) {

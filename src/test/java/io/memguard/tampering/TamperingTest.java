@@ -333,7 +333,7 @@ class TamperingTest {
     }
 
     /** Storing it again mends a value; what is in the way of that is named. */
-    private static void checkMended(MemGuard guard, Path file) {
+    private static void checkFixed(MemGuard guard, Path file) {
         if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
             if (file.toString().endsWith(".dat")) {
                 var failure = assertThrows(MemGuardException.class, () -> put(guard, "a", "mended"));
@@ -371,7 +371,7 @@ class TamperingTest {
                     try (var guard = open()) {
                         if (ofA) {
                             check(guard, VALUE);
-                            checkMended(guard, file);
+                            checkFixed(guard, file);
                         } else {
                             assertEquals(VALUE, get(guard, "a"));
                         }
@@ -418,7 +418,7 @@ class TamperingTest {
             byte[] old = Files.readAllBytes(file("a", ".dat"));
             put(guard, "a", "the next value");
             Files.write(file("a", ".dat"), old);
-            check(guard, VALUE); // docs/FORMAT.md: a roll-back of one file is not noticed
+            check(guard, VALUE); // docs/FORMAT.md: a rollback of one file is not noticed
         }
         Files.write(folder().resolve("store.meta"), Files.readAllBytes(foreignFolder.resolve("store.meta")));
         try (var guard = open()) {

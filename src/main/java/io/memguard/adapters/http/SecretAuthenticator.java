@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *         .build();
  * }</pre>
  *
- * <p>Nobody else gets the password: not another host, port or scheme that a redirect leads to, and no proxy.
+ * <p>No other party gets the password: not another host, port or scheme that a redirect leads to, and no proxy.
  *
  * <p><b>On the heap</b>: {@link PasswordAuthentication} takes a {@code char[]}, and copies it; ours is wiped at once. The
  * client asks at the first 401 of a server, and from then on keeps the copy for as long as it itself is referred to, and

@@ -75,7 +75,7 @@ final class Cryptoki {
         }
     }
 
-    /** False where somebody in the process had done it before. */
+    /** False where other code of the process had done it before. */
     boolean initialize() {
         try (var arena = Arena.ofConfined()) {
             var arguments = _CK_C_INITIALIZE_ARGS.allocate(arena);
@@ -89,7 +89,7 @@ final class Cryptoki {
         }
     }
 
-    /** Ends all sessions of the process, whoever has them. */
+    /** Ends all sessions of the process, those of other code too. */
     void finish() {
         var function = function("C_Finalize", _CK_FUNCTION_LIST.C_Finalize(functions));
         check("C_Finalize", CK_C_Finalize.invoke(function, MemorySegment.NULL));

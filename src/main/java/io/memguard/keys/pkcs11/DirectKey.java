@@ -63,7 +63,7 @@ final class DirectKey implements StoreKey {
         }
     }
 
-    /** What a device that works refuses twice is not authentic; a fault that has passed is not taken for tampering. */
+    /** What a device that works refuses twice is not authentic; a fault that has passed is not mistaken for tampering. */
     private boolean isAuthentic(MemorySegment aad, MemorySegment sealed, MemorySegment plaintext) {
         int seen = key.token().generation();
         CkException refused = decrypt(aad, sealed, plaintext);

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Wraps store keys under what a token's HMAC makes of a label, the store and a salt: the KEK goes from the token's library
  * straight into protected memory and is wiped after one use. HMAC, unlike RSA-OAEP, needs the token to wrap as well, so
- * nobody else can put a key of his own in place (PKCS #11 v3.0, mechanisms, section 2.26).
+ * no other user can put their own key in its place (PKCS #11 v3.0, mechanisms, section 2.26).
  */
 final class Envelope {
     static final int SALT_SIZE = 32;

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Errors.</b> KEY_INVALID where the token, the key or the PIN is not what the store needs, or the device fails;
  * SECURITY_ERROR where the key could be read out of the token; INVALID_ARGUMENTS for a bad URI. A lost session, a logout by
- * others in the process, and a token that was away are mended within the call.
+ * others in the process, and a token that was away are recovered within the call.
  *
  * <p>Providers are immutable. Calls to tokens keep a virtual thread on its carrier while they last (FFM).
  */

@@ -21,8 +21,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 
 /**
- * The library of a token: loaded once in a process, never unloaded. Whoever calls it does so inside {@link #use}, so that
- * a restart of the library finds nobody in it.
+ * The library of a token: loaded once in a process, never unloaded. Every call runs inside {@link #use}, so that a
+ * restart of the library finds no thread in it.
  */
 final class Pkcs11Module {
     private static final System.Logger LOG = System.getLogger(Pkcs11Module.class.getName());
@@ -70,7 +70,7 @@ final class Pkcs11Module {
         }
     }
 
-    /** Whoever can change the library can read all that goes through it. */
+    /** An attacker who can change the library can read all that goes through it. */
     private static void requireUnwritable(Path file) throws IOException {
         if (Files.getPosixFilePermissions(file).contains(PosixFilePermission.OTHERS_WRITE)) {
             throw new MemGuardException(

@@ -30,7 +30,7 @@ public final class Pkcs11Records implements RollbackRecords {
 
     /**
      * tpm2-pkcs11 (1.9): a changed value is the one before for every later process, each process sees the objects of its own
-     * start only, and they lie in a file, not in the TPM.
+     * start only, and they are in a file, not in the TPM.
      */
     private static final String TPM2_PKCS11 = "tpm2-software.github.io";
 
@@ -73,7 +73,7 @@ public final class Pkcs11Records implements RollbackRecords {
                 "a record can't be read",
                 () -> token().call(session -> {
                     token().requireLogin(session); // Who is logged out finds nothing.
-                    // Two, where somebody was killed while he put the second in place of the first: both are true then.
+                    // Two, where a process was killed while it replaced the first by the second: both are true then.
                     byte[][] values = LongStream.of(objects(session, storeId, id))
                             .mapToObj(object -> value(session, object, id))
                             .flatMap(Optional::stream)

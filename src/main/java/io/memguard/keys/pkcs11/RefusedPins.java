@@ -45,7 +45,7 @@ final class RefusedPins {
         this(module, token, UserDirectory.candidates(Posix.effectiveUser()));
     }
 
-    /** @param directories where it may lie; the first that can be used is taken */
+    /** @param directories where it may be; the first that can be used is taken */
     RefusedPins(Path module, TokenInfo token, List<Path> directories) {
         this.token = token;
         this.directories = directories;
@@ -61,7 +61,7 @@ final class RefusedPins {
         }
     }
 
-    /** For messages: where the refusal lies that {@link #contains} has found. */
+    /** For messages: where the refusal is that {@link #contains} has found. */
     Path file() {
         return refusal != null ? refusal : directories.getFirst().resolve(name);
     }
@@ -80,7 +80,7 @@ final class RefusedPins {
             byte[] content = Files.readAllBytes(file);
             boolean counted = content.length == SIZE && content[SIZE - 1] != 0;
             boolean found = content.length == SIZE
-                    && !(counted && !token.has(CKF_USER_PIN_COUNT_LOW())) // The token's own count has begun anew.
+                    && !(counted && !token.has(CKF_USER_PIN_COUNT_LOW())) // The token's own count has started again.
                     && MessageDigest.isEqual(Arrays.copyOfRange(content, SALT, SALT + HASH), hash(pin, content));
             refusal = found ? file : refusal;
             return found;

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What return values of tokens mean here (PKCS #11 v3.0, section 5.1): whether it can be mended, and what to do. */
+/** What return values of tokens mean here (PKCS #11 v3.0, section 5.1): whether the connection can recover, and what to do. */
 final class ReturnValues {
     private record Meaning(String name, String advice) {}
 
@@ -84,7 +84,7 @@ final class ReturnValues {
             meaning(CKR_CRYPTOKI_NOT_INITIALIZED(), "CKR_CRYPTOKI_NOT_INITIALIZED", SICK),
             meaning(CKR_BUFFER_TOO_SMALL(), "CKR_BUFFER_TOO_SMALL", SICK));
 
-    /** After which the connection, the login or the key's handle may be stale, and worth making anew: once. */
+    /** After which the connection, the login or the key's handle may be stale, and worth renewing: once. */
     private static final Set<Long> STALE = Set.of(
             CKR_SLOT_ID_INVALID(),
             CKR_DEVICE_REMOVED(),
@@ -140,7 +140,7 @@ final class ReturnValues {
         return WRONG_PIN.contains(rv);
     }
 
-    /** Whether a session that saw this can be closed by its handle; else the handle may be somebody else's by now. */
+    /** Whether a session that saw this can be closed by its handle; else the handle may be another session's by now. */
     static boolean sessionIsKnown(long rv) {
         return rv != CKR_SESSION_HANDLE_INVALID()
                 && rv != CKR_SESSION_CLOSED()

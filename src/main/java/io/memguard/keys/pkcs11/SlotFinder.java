@@ -23,7 +23,7 @@ final class SlotFinder {
                 if (ReturnValues.mayBeBroken(e.rv())) {
                     throw e;
                 }
-                // A slot whose token was taken out meanwhile.
+                // A slot whose token has been taken out.
             }
         }
         return found;

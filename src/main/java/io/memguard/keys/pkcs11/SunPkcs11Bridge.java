@@ -36,7 +36,7 @@ final class SunPkcs11Bridge {
         }
     }
 
-    /** Not registered with {@link Security}: nobody gets it who did not ask for it. */
+    /** Not registered with {@link Security}: only callers that ask for it get it. */
     static Provider provider(Token token) {
         return PROVIDERS.computeIfAbsent(
                 token.module().file() + " " + token.slot(), key -> configure(token, PROVIDERS.size()));

@@ -10,8 +10,8 @@ import java.util.function.LongFunction;
 import java.util.function.Supplier;
 
 /**
- * A connection to the token that a URI names: logged in, with sessions to lend. It mends within the call what can be
- * mended: a lost session, a logout by somebody else in the process, a token that was away, a device or a service that was
+ * A connection to the token that a URI names: logged in, with sessions to lend. It recovers within the call from
+ * what it can: a lost session, a logout by other code of the process, a token that was away, a device or a service that was
  * restarted. Thread-safe.
  */
 final class Token implements AutoCloseable {
@@ -59,9 +59,9 @@ final class Token implements AutoCloseable {
     }
 
     /**
-     * Tries again what a fault has stopped that may pass: soon, then after the library was started anew. SoftHSM writes the
+     * Tries again what a fault has stopped that may pass: soon, then after a restart of the library. SoftHSM writes the
      * token's own file at each login of any process; a process that reads it half-written answers CKR_GENERAL_ERROR to
-     * C_GetTokenInfo and C_Login from then on, until its library is started anew.
+     * C_GetTokenInfo and C_Login from then on, until its library is restarted.
      */
     private static <R> R patiently(Pkcs11Module module, Supplier<R> tried) {
         for (int attempt = 1; ; attempt++) {
@@ -120,10 +120,10 @@ final class Token implements AutoCloseable {
     }
 
     /**
-     * Runs a call with a session of its own; where something is stale or broken, mends it and runs the call again.
+     * Runs a call with a session of its own; where something is stale or broken, recovers and runs the call again.
      *
      * @throws CkException what the token said after that
-     * @throws io.memguard.MemGuardException where it can't be mended
+     * @throws io.memguard.MemGuardException where it can't recover
      */
     <R> R call(LongFunction<R> use) {
         for (int attempt = 1; ; attempt++) {
@@ -195,7 +195,7 @@ final class Token implements AutoCloseable {
         mending.lock();
         try {
             if (generation() != seen) {
-                return; // Another thread has, meanwhile.
+                return; // Another thread has by now.
             }
             requireOpen();
             patiently(module, this::find);

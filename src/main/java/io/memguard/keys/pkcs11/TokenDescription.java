@@ -47,7 +47,7 @@ public record TokenDescription(
         return ModulePath.installed();
     }
 
-    /** Where hashes of refused PINs of this user may lie. */
+    /** Where hashes of refused PINs of this user may be. */
     public static List<Path> refusedPins() {
         return UserDirectory.candidates(Posix.effectiveUser());
     }

@@ -16,7 +16,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A secret key in a token, by its label and id: its handle is looked up again whenever the connection was mended. It is
+ * A secret key in a token, by its label and id: its handle is looked up again whenever the connection has recovered. It is
  * used only if it can't leave the token, unless the caller has allowed it by name. Thread-safe.
  */
 final class TokenKey {
@@ -43,7 +43,7 @@ final class TokenKey {
     }
 
     /**
-     * Runs a call in a session of its own; mended and run again where the session, the login or the handle was stale.
+     * Runs a call in a session of its own; recovers and runs it again where the session, the login or the handle was stale.
      *
      * @throws CkException what the token said in the end
      * @throws MemGuardException KEY_INVALID where the key is not in the token

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Logs a connection in (PKCS #11 v3.0, section 5.6). The PIN is read once and kept in protected memory as long as the
- * token may want it again: after it came back, or after somebody in the process logged out. A PIN that the token refused
+ * token may want it again: after it came back, or after other code of the process logged out. A PIN that the token refused
  * is not tried again, and the last try before it locks is left to a human. Calls do not overlap.
  */
 final class TokenLogin implements AutoCloseable {

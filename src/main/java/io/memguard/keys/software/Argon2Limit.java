@@ -4,7 +4,7 @@ import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 
 /**
- * What an opening may cost. Metadata says what Argon2id costs, and is authenticated only afterwards: whoever can write to
+ * What an opening may cost. Metadata says what Argon2id costs, and is authenticated only afterwards: an attacker who can write to
  * the folder must not make a service take 4 GiB and minutes. More than this has to be asked for by the caller.
  */
 final class Argon2Limit {
@@ -28,7 +28,7 @@ final class Argon2Limit {
                 ErrorCode.KEY_INVALID,
                 "the metadata asks for " + recorded.operations() + " passes of Argon2id over "
                         + (recorded.memoryBytes() >> 20)
-                        + " MiB, more than is usual, and nobody has authenticated it yet;"
+                        + " MiB, more than is usual, and it is not authenticated yet;"
                         + " if the store was made so, open it with SoftwareKeys.cost(" + recorded.operations() + ", "
                         + recorded.memoryBytes() + "), else restore store.meta from a backup");
     }

@@ -34,7 +34,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A key provider for machines without an HSM or a TPM: the store key lies wrapped in a BCFKS container, and opens with a
+ * A key provider for machines without an HSM or a TPM: the store key is wrapped in a BCFKS container, and opens with a
  * passphrase.
  *
  * <p>Passphrase → Argon2id → HKDF: one branch is the container's password, one the key that wraps the store key, which

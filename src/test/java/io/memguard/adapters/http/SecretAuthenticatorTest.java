@@ -99,7 +99,7 @@ class SecretAuthenticatorTest {
     }
 
     @Test
-    void aWrongPasswordIsRefusedAndDoesNotGoOnForEver() throws Exception {
+    void aWrongPasswordIsRefusedAndDoesNotGoOnForever() throws Exception {
         store.put("api", "wrong", "");
         try (var client = client()) {
             var refused = assertThrows(IOException.class, () -> get(client, origin(own)));

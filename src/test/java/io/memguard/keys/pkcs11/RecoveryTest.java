@@ -113,7 +113,7 @@ class RecoveryTest {
     }
 
     @Test
-    void aLogoutBySomebodyElseInTheProcessIsMended() throws Exception {
+    void aLogoutByOtherCodeOfTheProcessIsRecovered() throws Exception {
         var hsm = new SoftHsm(directory.resolve("hsm"));
         var token = hsm.token("app");
         var service = service(hsm.environment());

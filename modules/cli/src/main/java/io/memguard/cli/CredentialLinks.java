@@ -19,8 +19,8 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * A directory like systemd's $CREDENTIALS_DIRECTORY whose files are links to {@code /proc/self/fd/N}: whoever follows one
- * gets what lies on his own descriptor. So there is nothing secret in it, and nothing to remove afterwards: the same ids
+ * A directory like systemd's $CREDENTIALS_DIRECTORY whose files are links to {@code /proc/self/fd/N}: a process that follows
+ * one gets its own descriptor. So there is nothing secret in it, and nothing to remove afterwards: the same ids
  * on the same numbers are the same directory.
  */
 final class CredentialLinks {
@@ -82,7 +82,7 @@ final class CredentialLinks {
                         + " RuntimeDirectory= in the unit, or XDG_RUNTIME_DIR to a directory of this user");
     }
 
-    /** No link, nobody else's, and nobody else can change what is in it. */
+    /** No link, this user's own, and no other user can change what is in it. */
     private static boolean isOwn(Path directory, int user) throws IOException {
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
             return false;

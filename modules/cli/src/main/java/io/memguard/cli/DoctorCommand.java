@@ -34,7 +34,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        LockedMemory.accept(main.store().policy()); // For the store that is looked at below.
+        LockedMemory.accept(main.store().policy()); // For the store that is checked below.
         var findings = new ArrayList<>(Doctor.process(main.store().policy()));
         Optional<Path> directory = main.store().directoryIfGiven();
         if (directory.isPresent() || verify) {

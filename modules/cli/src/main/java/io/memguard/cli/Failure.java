@@ -45,7 +45,7 @@ final class Failure {
     private static int io(IOException failure) {
         String message = String.valueOf(failure.getMessage());
         if (message.contains("Broken pipe")) {
-            return BROKEN_PIPE; // Whoever read has gone; there is nobody to tell.
+            return BROKEN_PIPE; // The reader is gone; there is nothing to tell it.
         }
         print(failure instanceof FileSystemException file ? file.getFile() + ": " + reason(file) : message);
         return IO;

@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
             "Exit status: 0 done, 1 no (not found; doctor: a problem; prove: a leak), 2 usage, 10 KEY_INVALID,",
             "11 SECURITY_ERROR, 12 RATE_LIMIT_EXCEEDED, 13 RETRIEVE_FAILED, 14 STORE_FAILED,",
             "15 DELETE_FAILED, 16 CONTAINS_FAILED, 17 GETSTATS_FAILED, 18 CLEANUP_FAILED,",
-            "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 nobody reads the output;",
+            "19 INVALID_ARGUMENTS, 70 a bug, 74 input or output, 141 the reader of the output is gone;",
             "exec: the command's, 126 it can't be run, 127 it is not found."
         })
 public final class Main implements Runnable {

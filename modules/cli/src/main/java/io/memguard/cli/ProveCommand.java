@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
             "Start JVMs that do everything with a store of random secrets, and look for these in their memory, dumps, logs",
             "and files. A table tells what was found; exit with 1 where a secret was. Touches no store of yours; with --keys",
             "pkcs11:... it makes a key in the token and deletes it: take a token for tests, with a random PIN of 12 characters",
-            "or more. Needs some hundred megabytes of disk for some minutes, more for a JVM of gigabytes."
+            "or more. Needs a few hundred megabytes of disk for some minutes, more for a JVM of gigabytes."
         })
 final class ProveCommand implements Callable<Integer> {
     @Spec

@@ -31,7 +31,7 @@ final class RecordsCommand implements Runnable {
     @Command(
             name = "accept",
             description = {
-                "Take the present state of all files as the right one: to begin, or after restoring a backup on purpose.",
+                "Trust the present state of all files: to begin, or after restoring a backup on purpose.",
                 "Look at what 'memguard doctor --verify' says before."
             })
     int accept() {
@@ -61,7 +61,8 @@ final class RecordsCommand implements Runnable {
     private void requireRecords() {
         if (main.store().records().isEmpty()) {
             throw new MemGuardException(
-                    ErrorCode.INVALID_ARGUMENTS, "in which token? give --records pkcs11:..., or set MEMGUARD_RECORDS");
+                    ErrorCode.INVALID_ARGUMENTS,
+                    "no token for the records given: use --records pkcs11:... or set MEMGUARD_RECORDS");
         }
     }
 }

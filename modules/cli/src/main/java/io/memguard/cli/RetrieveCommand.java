@@ -138,7 +138,7 @@ final class RetrieveCommand implements Callable<Integer> {
         }
     }
 
-    /** No control characters but tabs and line ends; bytes above 127 are taken for UTF-8, short of C1 controls. */
+    /** No control characters but tabs and line ends; bytes above 127 count as UTF-8, short of C1 controls. */
     private static boolean isText(MemorySegment value) {
         for (long i = 0; i < value.byteSize(); i++) {
             int c = value.get(ValueLayout.JAVA_BYTE, i) & 0xff;

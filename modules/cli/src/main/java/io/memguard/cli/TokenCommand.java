@@ -31,7 +31,7 @@ final class TokenCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "missing subcommand: token list");
+        throw new ParameterException(spec.commandLine(), "missing subcommand: list");
     }
 
     @Command(

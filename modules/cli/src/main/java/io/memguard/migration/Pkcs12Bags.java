@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Every bag of a PKCS #12 file (RFC 7292), as it stands there. java.security.KeyStore has one entry for each alias, in lower
  * case, and passes over kinds of bags that it does not know. Bouncy Castle reads the structure, JCA decrypts. Whether the
- * file is authentic was found out before.
+ * file is authentic was checked before.
  */
 final class Pkcs12Bags {
     private static final int DEEPEST = 16;

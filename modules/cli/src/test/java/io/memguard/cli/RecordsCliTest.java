@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The detection of roll-backs from the command line: a software keystore, and its records in a token. */
+/** The detection of rollbacks from the command line: a software keystore, and its records in a token. */
 class RecordsCliTest {
     @TempDir
     Path temporary = Path.of("");
@@ -83,7 +83,7 @@ class RecordsCliTest {
     }
 
     @Test
-    void aStoreWithRecordsGoesOverToAKeyInTheirToken() throws Exception {
+    void aStoreWithRecordsSwitchesToAKeyInTheirToken() throws Exception {
         done(guarded().run(NOTHING, "init"));
         done(guarded().run("value".getBytes(StandardCharsets.UTF_8), "store", "a"));
         done(guarded().run(NOTHING, "rekey", "--to", token.uriWithPin("key")));

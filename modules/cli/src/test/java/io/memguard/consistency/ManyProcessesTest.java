@@ -119,7 +119,7 @@ class ManyProcessesTest {
         judge();
     }
 
-    /** Kills one of them in the midst of whatever it does; another one takes its place. */
+    /** Kills one of them in the middle of whatever it does; another one takes its place. */
     private void replaceOne(List<Running> running) throws Exception {
         Running victim = running.remove(random.nextInt(running.size()));
         victim.jvm().kill();
@@ -244,7 +244,7 @@ class ManyProcessesTest {
         System.out.println(total + " calls on " + calls.size() + " secrets by " + (processes.get() - 1) + " JVMs and "
                 + commands + " runs of the command line in " + SECONDS + " s, " + rotated + " new keys (" + refused
                 + " changes refused), " + killed
-                + " kills, " + cut + " of them in the midst of a call");
+                + " kills, " + cut + " of them in the middle of a call");
         for (Kind kind : Kind.values()) {
             assertTrue(all(call -> call.kind() == kind) > 0, kind.toString());
         }

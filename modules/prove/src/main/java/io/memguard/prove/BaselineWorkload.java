@@ -109,7 +109,7 @@ final class BaselineWorkload {
     }
 
     private static Kept inKeyStore(byte[] value) throws Exception {
-        char[] password = "a password that is not looked for".toCharArray();
+        char[] password = "a password that is not searched for".toCharArray();
         var made = KeyStore.getInstance("PKCS12");
         made.load(null, password);
         made.setEntry(

@@ -7,11 +7,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** All that is looked for; made when the child asks for it, so that nothing it can have is missing. Thread-safe. */
+/** All that is searched for; made when the subject asks for it, so that nothing it can have is missing. Thread-safe. */
 final class Canaries {
     private final SecureRandom random = new SecureRandom();
     private final Map<String, Canary> all = new LinkedHashMap<>();
-    private @Nullable CanaryMatcher matcher; // Of all; made anew when one is added, since that takes seconds.
+    private @Nullable CanaryMatcher matcher; // Of all; remade when one is added, since that takes seconds.
 
     /** Random bytes, or random text where the name speaks of text or a passphrase; the same for the same name. */
     synchronized byte[] get(String name, int size) {

@@ -1,7 +1,7 @@
 package io.memguard.prove;
 
 /**
- * Bytes that are looked for.
+ * Bytes that are searched for.
  *
  * @param name for the report
  * @param kind what finding it means

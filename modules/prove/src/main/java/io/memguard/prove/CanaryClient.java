@@ -32,7 +32,7 @@ final class CanaryClient implements AutoCloseable {
             var length = ByteBuffer.allocateDirect(Integer.BYTES);
             while (length.hasRemaining()) {
                 if (channel.read(length) < 0) {
-                    throw new EOFException("nobody answers");
+                    throw new EOFException("no answer");
                 }
             }
             int count = length.getInt(0);

@@ -9,7 +9,7 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * Finds any 8 consecutive bytes of any canary, in any of its {@link Encodings}, in one pass over whatever is looked at.
+ * Finds any 8 consecutive bytes of any canary, in any of its {@link Encodings}, in one pass over what is searched.
  * Thread-safe.
  */
 final class CanaryMatcher {
@@ -74,7 +74,7 @@ final class CanaryMatcher {
         return (int) (mixed ^ mixed >>> 29) & mask;
     }
 
-    /** What is told of a find: a piece that begins {@code from} in the encoded secret lies {@code at} in the chunk. */
+    /** What is told of a find: a piece that begins {@code from} in the encoded secret is {@code at} in the chunk. */
     interface Finds {
         void found(Canary canary, String encoding, int from, int at);
     }
@@ -87,7 +87,7 @@ final class CanaryMatcher {
         int last = Math.min(end, length - Long.BYTES + 1);
         int at = begin;
         while (at + Long.SIZE <= last) {
-            // Most of a core dump is pages that nobody ever touched.
+            // Most of a core dump is pages that were never touched.
             if (isZero(bytes, at)) {
                 at += Long.SIZE;
                 continue;

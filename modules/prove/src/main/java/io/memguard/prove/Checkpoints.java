@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** Where the child waits to be looked at. Says where it is by a line, and does what it is told until it may go on. */
+/** Where the subject waits to be searched. Says where it is by a line, and does what it is told until it may go on. */
 final class Checkpoints {
     private final BufferedReader commands =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
@@ -36,7 +36,7 @@ final class Checkpoints {
         System.out.println("at " + place);
         for (String command = commands.readLine(); ; command = commands.readLine()) {
             if (command == null) {
-                throw new IOException("nobody looks at this any more");
+                throw new IOException("the search has ended");
             }
             switch (command) {
                 case "go" -> {
@@ -51,7 +51,7 @@ final class Checkpoints {
         }
     }
 
-    /** A read of an address that nobody has: the JVM writes its hs_err file and aborts. */
+    /** A read of an address that is not mapped: the JVM writes its hs_err file and aborts. */
     @SuppressWarnings("restricted")
     private static void crash(@Nullable MemorySegment lent) throws Exception {
         var nothing = MemorySegment.ofAddress(8).reinterpret(8);

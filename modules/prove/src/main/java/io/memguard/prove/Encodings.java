@@ -9,11 +9,11 @@ import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 
-/** The forms in which a secret may lie about, each with how much of it stands for 8 consecutive bytes. */
+/** The forms in which a secret may be found, each with how much of it stands for 8 consecutive bytes. */
 final class Encodings {
     private static final int WINDOW = 8;
 
-    /** Of longer secrets, all 8 bytes are looked for as they are, and in other forms those of the begin. */
+    /** Of longer secrets, all 8 bytes are searched for as they are, and in other forms those at the start. */
     private static final int LONG = 4096;
 
     /** Of longer secrets, texts in UTF-16 are left out: two bytes of 8 are different in them. */

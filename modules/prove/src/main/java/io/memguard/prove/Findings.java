@@ -28,7 +28,7 @@ final class Findings {
     /**
      * What is counted together.
      *
-     * @param protection of the memory it lay in; {@link Protection#NONE} for files
+     * @param protection of the memory it was in; {@link Protection#NONE} for files
      */
     private record Key(Canary canary, String encoding, Protection protection) {}
 
@@ -55,7 +55,7 @@ final class Findings {
         this.matcher = matcher;
     }
 
-    /** Searches a file, or all files of a folder; what vanishes meanwhile was not there. */
+    /** Searches a file, or all files of a folder; what vanishes during the search was not there. */
     Findings addFiles(Path root) throws IOException {
         var files = new ArrayList<Path>();
         Files.walkFileTree(root, new SimpleFileVisitor<>() {
@@ -138,7 +138,7 @@ final class Findings {
         }
     }
 
-    /** How much was looked at. */
+    /** How much was searched. */
     long bytes() {
         return bytes;
     }
@@ -147,7 +147,7 @@ final class Findings {
         return found.keySet().stream().anyMatch(key -> key.canary().name().equals(control.canary()));
     }
 
-    /** What is of a kind and lay in such memory. */
+    /** What is of a kind and was in such memory. */
     List<Match> of(Canary.Kind kind, Protection protection) {
         var matches = new ArrayList<Match>();
         found.forEach((key, value) -> {

@@ -78,8 +78,8 @@ public final class HtmlReport {
     }
 
     private static String places(Report report) {
-        var table =
-                new StringBuilder("<table class=\"places\">\n<caption>Where it was looked, and when. Each search had to"
+        var table = new StringBuilder(
+                "<table class=\"places\">\n<caption>Where the search ran, and when. Each search had to"
                         + " find random bytes that were left in that place on purpose.</caption>\n<thead><tr><th"
                         + " scope=\"col\">place</th>");
         for (Phase phase : Phase.values()) {

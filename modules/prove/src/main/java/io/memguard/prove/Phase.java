@@ -2,7 +2,7 @@ package io.memguard.prove;
 
 /** When the search runs. */
 public enum Phase {
-    /** After everything was done that can be done with a store; nobody reads. */
+    /** After everything was done that can be done with a store; no thread reads. */
     AT_REST("at rest"),
     /** A thread holds two values in a callback. */
     BORROW("in a borrow"),

@@ -22,7 +22,7 @@ public enum Place {
 
     private final String title;
 
-    @SuppressWarnings("ImmutableEnumChecker") // List.of() makes one that nobody changes.
+    @SuppressWarnings("ImmutableEnumChecker") // List.of() makes one that never changes.
     private final List<PositiveControl> controls;
 
     Place(String title, PositiveControl... controls) {

@@ -36,7 +36,7 @@ final class ProcessMemory implements AutoCloseable {
             return name.contains("secretmem");
         }
 
-        /** What the kernel does with what lies in it: locked and kept out of core dumps, or not. */
+        /** What the kernel does with what is in it: locked and kept out of core dumps, or not. */
         Findings.Protection protection() {
             return isLocked() && flags.contains("dd") ? Findings.Protection.LOCKED : Findings.Protection.NONE;
         }

@@ -20,7 +20,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * Lets JVMs do everything with random secrets and looks for these wherever they could be found: {@code memguard prove}.
- * The secrets, and a token's PIN, lie on the heap of the process that looks.
+ * The secrets, and a token's PIN, are on the heap of the process that searches.
  */
 public final class Prove implements AutoCloseable {
     /** In this order: a dump of live objects collects the garbage that the others look at. */
@@ -60,7 +60,7 @@ public final class Prove implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(atExit);
     }
 
-    /** Takes about a minute, and disk for a core dump of that JVM meanwhile: some hundred megabytes, at most 8 GiB. */
+    /** Takes about a minute, and disk for a core dump of that JVM: a few hundred megabytes, at most 8 GiB. */
     public static Report run(Settings settings) throws IOException, InterruptedException {
         long begin = System.nanoTime();
         try (var prove = new Prove(settings)) {
@@ -73,7 +73,7 @@ public final class Prove implements AutoCloseable {
 
     private void run() throws IOException, InterruptedException {
         for (PositiveControl control : PositiveControl.values()) {
-            canaries.get(control.canary(), PositiveControl.SIZE); // Some are planted while it is looked.
+            canaries.get(control.canary(), PositiveControl.SIZE); // Some are planted during the search.
         }
         if (settings.pin().isPresent()) {
             try (var pin = settings.pin().get().read()) {
@@ -132,7 +132,7 @@ public final class Prove implements AutoCloseable {
         DerivedKeys.add(settings, store, canaries.get(passphrase, 32), when, canaries);
     }
 
-    /** Two at a time: one starts while the core dump of another one is looked at. */
+    /** Two at a time: one starts while the core dump of another one is searched. */
     private void crashAll(List<String> arguments) throws IOException, InterruptedException {
         var crashes = new ArrayList<Callable<Void>>();
         for (Phase phase : settings.phases()) {
@@ -197,7 +197,7 @@ public final class Prove implements AutoCloseable {
     private List<Report.KnownException> exceptions() {
         Map<String, String> reasons = new LinkedHashMap<>();
         reasons.put(Workload.DIRECT, "the emergency route returns an array; the caller wipes it");
-        reasons.put("container password", "opens the container only, where the store key lies wrapped under the KEK");
+        reasons.put("container password", "opens the container only, where the store key is wrapped under the KEK");
         var all = new ArrayList<Report.KnownException>();
         onHeap.forEach((what, places) ->
                 all.add(new Report.KnownException(what, reasons.getOrDefault(what, ""), List.copyOf(places))));
@@ -218,7 +218,7 @@ public final class Prove implements AutoCloseable {
         }
     }
 
-    /** Whoever interrupts it is not left with gigabytes of dumps. Others still write at first, or remove files as well. */
+    /** An interrupted search leaves no gigabytes of dumps. Others still write at first, or remove files as well. */
     private void abandon() {
         for (int attempts = 0; Files.exists(work) && attempts < 100; attempts++) {
             try {

@@ -7,10 +7,10 @@ import java.util.Optional;
 /**
  * What was seen.
  *
- * @param subject what was looked at: keys, JVM, options, kernel, user
+ * @param subject what was searched: keys, JVM, options, kernel, user
  * @param results each place in each phase
- * @param exceptions what lies somewhere as the documentation says, and the places where it was found
- * @param peers the same values kept in other ways, by name; empty where nobody asked
+ * @param exceptions what is somewhere as the documentation says, and the places where it was found
+ * @param peers the same values kept in other ways, by name; empty where they were not asked for
  * @param seconds that it took
  */
 public record Report(
@@ -29,7 +29,7 @@ public record Report(
      */
     public record KnownException(String what, String why, List<String> places) {}
 
-    /** A result, where it was looked. */
+    /** A result, where the search ran. */
     public Optional<Result> result(Place place, Phase phase) {
         return results.stream()
                 .filter(result -> result.place() == place && result.phase() == phase)

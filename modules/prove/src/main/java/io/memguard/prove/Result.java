@@ -8,7 +8,7 @@ import java.util.List;
  * @param verdict what it says
  * @param matches what was found that should not be there, or that the documentation allows there
  * @param note why it is not proven and how to get there, or what an exception is; empty where there is nothing to say
- * @param bytes how much was looked at
+ * @param bytes how much was searched
  */
 public record Result(Place place, Phase phase, Verdict verdict, List<Match> matches, String note, long bytes) {
     static Result notProven(Place place, Phase phase, String note) {

@@ -74,7 +74,7 @@ final class Search {
         }
     }
 
-    /** It stands still meanwhile, so that a load takes no time from the search. */
+    /** It is stopped during the search, so that a load takes no time from the search. */
     private Look files(Place place, Path... roots) throws IOException {
         try (var stopped = child.pause()) {
             if (!stopped.isValid() && !place.needsCrash()) {
@@ -88,7 +88,7 @@ final class Search {
         }
     }
 
-    /** A dump is looked at and removed. */
+    /** A dump is searched and removed. */
     private Look dump(Place place, Path file) throws IOException {
         try {
             return files(place, file);
@@ -97,7 +97,7 @@ final class Search {
         }
     }
 
-    /** The registers of all threads lie in it apart from their memory. */
+    /** The registers of all threads are in it apart from their memory. */
     private Look coreDump(Place place, Path file) throws IOException {
         try (var stopped = child.pause()) {
             if (!stopped.isValid() && !place.needsCrash()) {
@@ -173,7 +173,7 @@ final class Search {
         }
     }
 
-    /** Its bytes are known to nobody; that nobody can read them is shown by trying, with a page that can be read beside. */
+    /** Nothing knows its bytes; that no process can read them is shown by trying, with a page that can be read beside. */
     private Result secretMemory() throws IOException, Unavailable {
         try (var memory = processMemory();
                 var stopped = child.pause()) {
@@ -185,7 +185,7 @@ final class Search {
                     .filter(region -> region.isSecret() && region.flags().contains("rd"))
                     .toList();
             if (secret.isEmpty()) {
-                throw new Unavailable("the key lies in locked memory, which root can read: memfd_secret(2) is missing"
+                throw new Unavailable("the key is in locked memory, which root can read: memfd_secret(2) is missing"
                         + " (Linux 6.5 or later, or secretmem.enable=1) or switched off");
             }
             if (regions.stream().noneMatch(region -> region.name().equals("[stack]") && memory.canRead(region))) {

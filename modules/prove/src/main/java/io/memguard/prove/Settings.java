@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  * @param phases when to look
  * @param peers whether to look at other ways of keeping the same values, too
  * @param classes in front of the child's class path: libraries of peers
- * @param work a folder for dumps, of some hundred megabytes, at most 8 GiB; removed afterwards
+ * @param work a folder for dumps, of a few hundred megabytes, at most 8 GiB; removed afterwards
  * @param progress is told what is under way
  */
 public record Settings(

@@ -23,7 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** A JVM with the user's options that is looked at, and its folder. Answers its questions for canaries. */
+/** A JVM with the user's options that is searched, and its folder. Answers its questions for canaries. */
 final class SubjectJvm implements AutoCloseable {
     private static final long PATIENCE = TimeUnit.MINUTES.toNanos(5);
     private static final String END = "its output ended";
@@ -53,7 +53,7 @@ final class SubjectJvm implements AutoCloseable {
         server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         server.bind(UnixDomainSocketAddress.of(socket));
         var command = new ArrayList<String>();
-        // A core dump is what is looked for here; the launcher has forbidden them.
+        // A core dump is wanted here; the launcher has forbidden them.
         command.addAll(List.of("/bin/sh", "-c", "ulimit -S -c \"$(ulimit -H -c)\"; exec \"$@\"", "sh"));
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(settings.jvmOptions());
@@ -243,11 +243,11 @@ final class SubjectJvm implements AutoCloseable {
                 answers.flush();
             }
         } catch (IOException e) {
-            // It ended; whoever waits for its next line hears of that.
+            // It ended; the thread that waits for its next line sees that.
         }
     }
 
-    /** Ends all of them, when this process ends: a JVM that stands still would stay for ever. */
+    /** Ends all of them, when this process ends: a stopped JVM would stay forever. */
     static void endAll() {
         ALIVE.forEach(Process::destroyForcibly);
     }

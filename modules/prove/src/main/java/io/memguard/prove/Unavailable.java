@@ -1,6 +1,6 @@
 package io.memguard.prove;
 
-/** A place can't be looked at on this machine; the message says why, and how to get there. */
+/** A place can't be searched on this machine; the message says why, and how to get there. */
 final class Unavailable extends Exception {
     private static final long serialVersionUID = 1;
 

@@ -6,7 +6,7 @@ public enum Verdict {
     CLEAN("✓", "clean"),
     /** Something was found where the documentation says it is. */
     EXCEPTION("△", "exception"),
-    /** The control was not found, or the place can't be looked at on this machine. */
+    /** The control was not found, or the place can't be searched on this machine. */
     NOT_PROVEN("?", "not proven"),
     /** A secret was found. */
     LEAKED("✗", "LEAKED");

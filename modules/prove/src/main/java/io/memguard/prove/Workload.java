@@ -27,7 +27,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The child: a service that does all that can be done with a store, and waits to be looked at. All secrets come through a
+ * The subject: a service that does all that can be done with a store, and waits to be searched. All secrets come through a
  * socket. Arguments: work folder, folder of the store, keys, whether it makes the store or opens it.
  */
 final class Workload {
@@ -226,7 +226,7 @@ final class Workload {
         return sum;
     }
 
-    /** Errors and exceptions while plaintext lies in memory. */
+    /** Errors and exceptions while plaintext is in memory. */
     private void failMidway(MemGuard guard) throws Exception {
         expect(() -> guard.read(value(3), value -> {
             use(value);
@@ -307,7 +307,7 @@ final class Workload {
             if (round % garbage.length == 0) {
                 store(guard, value(number), value(number));
                 guard.cleanupMemory();
-                LockSupport.parkNanos(10_000_000); // Whoever looks needs a processor, too.
+                LockSupport.parkNanos(10_000_000); // The search needs a processor, too.
             }
         }
     }

@@ -1,2 +1,2 @@
-/** Looks for secrets of a running JVM wherever somebody could find them. */
+/** Searches for secrets of a running JVM wherever an attacker could find them. */
 package io.memguard.prove;

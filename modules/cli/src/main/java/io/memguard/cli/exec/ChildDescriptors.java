@@ -106,7 +106,7 @@ public final class ChildDescriptors {
     }
 
     /**
-     * Adds a file without a name, in memory, that nobody can change: it can be read again and again, also by its name in
+     * Adds a file without a name, in memory, that no process can change: it can be read again and again, also by its name in
      * {@code /proc/self/fd}. Its pages may be swapped.
      *
      * @throws MemGuardException {@link ErrorCode#INVALID_ARGUMENTS} for a number beyond the limit of open files

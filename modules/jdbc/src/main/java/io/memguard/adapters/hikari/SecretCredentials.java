@@ -27,7 +27,7 @@ import java.util.Objects;
  *
  * <p>Thread-safe. The secret has to be text in UTF-8.
  */
-@SuppressWarnings("exports") // Whoever uses it has HikariCP.
+@SuppressWarnings("exports") // Its users have HikariCP.
 public final class SecretCredentials implements HikariCredentialsProvider {
     private final String user;
     private final Secret password;

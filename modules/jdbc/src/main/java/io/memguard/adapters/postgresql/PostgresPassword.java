@@ -24,7 +24,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * that was replaced in the store serves the next connection.
  *
  * <p><b>On the heap</b>: the driver takes a {@code char[]}, which it wipes as soon as it has answered the server. With SCRAM,
- * {@code javax.crypto} has copies of its own meanwhile, one of which it wipes only after the collector has found its key
+ * {@code javax.crypto} has copies of its own while it works, one of which it wipes only after the collector has found its key
  * unused; others are garbage, to be seen until the collector has overwritten them. Nothing lives on with the connection.
  *
  * <p>Keep it open for as long as connections are made with it, and close it after the pool: it is in a static table, which

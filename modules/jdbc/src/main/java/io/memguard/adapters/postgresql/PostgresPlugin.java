@@ -11,7 +11,7 @@ import org.postgresql.util.PSQLException;
 import org.postgresql.util.PSQLState;
 
 /** Made by the driver, by the name in {@link PostgresPassword#properties}; nothing to call. */
-@SuppressWarnings("exports") // Whoever uses it has the driver.
+@SuppressWarnings("exports") // Its users have the driver.
 public final class PostgresPlugin implements AuthenticationPlugin {
     private final Optional<Secret> secret;
 

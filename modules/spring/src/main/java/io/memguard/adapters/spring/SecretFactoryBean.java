@@ -29,7 +29,7 @@ import org.springframework.beans.factory.FactoryBean;
  *
  * <p><b>On the heap</b>: nothing; {@link Secret#read} lends native memory.
  */
-@SuppressWarnings("exports") // Whoever uses it has Spring.
+@SuppressWarnings("exports") // Its users have Spring.
 public final class SecretFactoryBean implements FactoryBean<Secret> {
     private final MemGuard guard;
     private final String name;
