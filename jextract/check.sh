@@ -12,7 +12,7 @@ if command -v jextract >/dev/null && [ -d native/target/sodium/include ] \
   fresh=$(mktemp -d)
   trap 'rm -rf "$fresh"' EXIT
   jextract/generate.sh "$fresh"
-  if ! diff -r --exclude=NativeSymbols.java --exclude=Downcall.java "$fresh/io/memguard/ffi" src/main/java/io/memguard/ffi >&2; then
+  if ! diff -r "$fresh/io/memguard/ffi/gen" src/main/java/io/memguard/ffi/gen >&2; then
     echo "jextract makes other bindings than those checked in: run jextract/generate.sh and look at the change." >&2
     exit 1
   fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates src/main/java/io/memguard/ffi with the jextract on the PATH, from the headers and symbol lists beside this
+# Generates src/main/java/io/memguard/ffi/gen with the jextract on the PATH, from the headers and symbol lists beside this
 # script, and records what it was generated from, so that check.sh finds a header that moved on without its bindings.
 # usage: generate.sh [OUTPUT_DIRECTORY]    needs native/build.sh to have run once (libsodium's headers), and libp11-kit-dev
 set -euo pipefail
@@ -16,16 +16,16 @@ function_body="/^    (private static class|public static [A-Za-z]+) ($hot|$short
 short_body="/^    private static class ($short) \{/,/^    }/"
 
 bind() { # library, class, header
-  rm -rf "$out/io/memguard/ffi/$1"
-  jextract --output "$out" --target-package "io.memguard.ffi.$1" --header-class-name "$2" \
+  rm -rf "$out/io/memguard/ffi/gen/$1"
+  jextract --output "$out" --target-package "io.memguard.ffi.gen.$1" --header-class-name "$2" \
     -I native/target/sodium/include -I /usr/include/p11-kit-1 ${compiler_headers:+-I "$compiler_headers"} \
     "@jextract/symbols/$1.txt" "$3"
   # SymbolLookup.findOrThrow came with Java 23; this library compiles for 22.
   # The handle of an array's elements costs as much as linking ten calls does, and most are never used.
   sed -i -E 's/SYMBOL_LOOKUP\.findOrThrow\(("[^"]*")\)/SYMBOL_LOOKUP.find(\1).orElseThrow()/
     s/^( *)private static final VarHandle (\w+)\$ELEM_HANDLE = (.*)$/\1private static class \2$Elements {\n\1    static final VarHandle HANDLE = \3\n\1}/
-    s/\b(\w+)\$ELEM_HANDLE\./\1$Elements.HANDLE./' "$out/io/memguard/ffi/$1"/*.java
-  share_shape "$out/io/memguard/ffi/$1"/*.java
+    s/\b(\w+)\$ELEM_HANDLE\./\1$Elements.HANDLE./' "$out/io/memguard/ffi/gen/$1"/*.java
+  share_shape "$out/io/memguard/ffi/gen/$1"/*.java
 }
 
 share_shape() { # files
@@ -50,7 +50,7 @@ share_shape() { # files
 bind_opened() {
   bind "$@"
   sed -i 's/SYMBOL_LOOKUP = SymbolLookup\.loaderLookup()/SYMBOL_LOOKUP = io.memguard.ffi.NativeSymbols.lookup()/' \
-    "$out/io/memguard/ffi/$1/$2.java"
+    "$out/io/memguard/ffi/gen/$1/$2.java"
 }
 
 bind_opened cache CacheLibrary native/include/memguard.h

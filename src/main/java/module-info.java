@@ -18,7 +18,7 @@ module io.memguard {
     exports io.memguard.doctor;
     exports io.memguard.ffi to
             io.memguard.cli;
-    exports io.memguard.ffi.linux to
+    exports io.memguard.ffi.gen.linux to
             io.memguard.cli;
     exports io.memguard.jca;
     exports io.memguard.keys;

@@ -29,7 +29,7 @@ public final class Downcall {
     private static final long ERRNO = STATE.byteOffset(StructLayout.PathElement.groupElement("errno"));
     private static final AddressLayout WORD = ValueLayout.ADDRESS;
 
-    // As if the arguments were variable, so that the number of vector registers is passed that printf(3) and its like look at: 0.
+    // As if the arguments were variable, so that the number of vector registers is passed that printf(3) and similar functions look at: 0.
     private static final MethodHandle HANDLE = Linker.nativeLinker()
             .downcallHandle(
                     FunctionDescriptor.of(ValueLayout.JAVA_LONG, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD),

@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.cache.CacheLibrary.*;
+import static io.memguard.ffi.gen.cache.CacheLibrary.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

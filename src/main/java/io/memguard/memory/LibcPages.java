@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.*;
 
 import io.memguard.ffi.Downcall;
 import io.memguard.ffi.Downcall.Prepared;

@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

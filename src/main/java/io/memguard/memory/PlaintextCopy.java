@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.cache.CacheLibrary.mg_copy;
+import static io.memguard.ffi.gen.cache.CacheLibrary.mg_copy;
 
 import java.lang.foreign.MemorySegment;
 

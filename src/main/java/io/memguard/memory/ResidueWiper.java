@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.cache.CacheLibrary.mg_wipe_traces;
+import static io.memguard.ffi.gen.cache.CacheLibrary.mg_wipe_traces;
 
 /** What libraries of others leave of plaintext where they worked. Thread-safe. */
 public final class ResidueWiper {

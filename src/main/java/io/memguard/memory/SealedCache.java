@@ -1,11 +1,11 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.cache.CacheLibrary.*;
+import static io.memguard.ffi.gen.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.ffi.cache.MgUsage;
+import io.memguard.ffi.gen.cache.MgUsage;
 import io.memguard.os.Forgotten;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.sodium.SodiumLibrary.*;
+import static io.memguard.ffi.gen.sodium.SodiumLibrary.*;
 
 import io.memguard.ffi.Downcall;
 import java.lang.foreign.Arena;

@@ -1,6 +1,6 @@
 package io.memguard.memory;
 
-import io.memguard.ffi.cache.CacheLibrary;
+import io.memguard.ffi.gen.cache.CacheLibrary;
 
 /**
  * Makes sure that a thread has stack enough before something is taken: Java throws StackOverflowError wherever a method

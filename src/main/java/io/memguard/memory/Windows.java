@@ -1,9 +1,9 @@
 package io.memguard.memory;
 
-import static io.memguard.ffi.cache.CacheLibrary.*;
+import static io.memguard.ffi.gen.cache.CacheLibrary.*;
 
 import io.memguard.Borrower;
-import io.memguard.ffi.cache.MgWindow;
+import io.memguard.ffi.gen.cache.MgWindow;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

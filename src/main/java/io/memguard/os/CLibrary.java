@@ -1,6 +1,6 @@
 package io.memguard.os;
 
-import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
 import java.lang.foreign.Linker;
 import java.util.Optional;
 

@@ -1,8 +1,8 @@
 package io.memguard.os;
 
-import io.memguard.ffi.linux.LinuxLibrary;
-import io.memguard.ffi.linux.statx;
-import io.memguard.ffi.linux.statx_timestamp;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.statx;
+import io.memguard.ffi.gen.linux.statx_timestamp;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -5,7 +5,7 @@ import static io.memguard.ffi.Downcall.callLongKeepingErrno;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

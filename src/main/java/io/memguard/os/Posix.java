@@ -2,12 +2,12 @@ package io.memguard.os;
 
 import static io.memguard.ffi.Downcall.callIntKeepingErrno;
 import static io.memguard.ffi.Downcall.callLongKeepingErrno;
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.*;
 
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.flock;
-import io.memguard.ffi.linux.statx;
-import io.memguard.ffi.linux.statx_timestamp;
+import io.memguard.ffi.gen.linux.flock;
+import io.memguard.ffi.gen.linux.statx;
+import io.memguard.ffi.gen.linux.statx_timestamp;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

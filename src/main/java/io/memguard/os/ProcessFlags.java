@@ -1,7 +1,7 @@
 package io.memguard.os;
 
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
 import java.io.IOException;
 
 /** What the kernel has been told about this process; see prctl(2). */

@@ -1,11 +1,11 @@
 package io.memguard.os;
 
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.*;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.termios;
+import io.memguard.ffi.gen.linux.termios;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

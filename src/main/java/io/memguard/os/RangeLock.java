@@ -1,10 +1,10 @@
 package io.memguard.os;
 
-import static io.memguard.ffi.linux.LinuxLibrary.*;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.*;
 
 import io.memguard.ffi.Downcall;
 import io.memguard.ffi.Downcall.Prepared;
-import io.memguard.ffi.linux.flock;
+import io.memguard.ffi.gen.linux.flock;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.memguard.os;
 
-import io.memguard.ffi.linux.LinuxLibrary;
-import io.memguard.ffi.linux.rlimit;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.rlimit;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 

@@ -1,6 +1,6 @@
 package io.memguard.os;
 
-import static io.memguard.ffi.linux.LinuxLibrary.isatty;
+import static io.memguard.ffi.gen.linux.LinuxLibrary.isatty;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;

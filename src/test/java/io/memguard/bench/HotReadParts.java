@@ -1,6 +1,6 @@
 package io.memguard.bench;
 
-import static io.memguard.ffi.cache.CacheLibrary.*;
+import static io.memguard.ffi.gen.cache.CacheLibrary.*;
 
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;

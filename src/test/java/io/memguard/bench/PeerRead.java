@@ -1,9 +1,9 @@
 package io.memguard.bench;
 
-import static io.memguard.ffi.sodium.SodiumLibrary.sodium_free;
-import static io.memguard.ffi.sodium.SodiumLibrary.sodium_malloc;
-import static io.memguard.ffi.sodium.SodiumLibrary.sodium_mprotect_noaccess;
-import static io.memguard.ffi.sodium.SodiumLibrary.sodium_mprotect_readonly;
+import static io.memguard.ffi.gen.sodium.SodiumLibrary.sodium_free;
+import static io.memguard.ffi.gen.sodium.SodiumLibrary.sodium_malloc;
+import static io.memguard.ffi.gen.sodium.SodiumLibrary.sodium_mprotect_noaccess;
+import static io.memguard.ffi.gen.sodium.SodiumLibrary.sodium_mprotect_readonly;
 
 import com.godaddy.asherah.securememory.Secret;
 import com.godaddy.asherah.securememory.protectedmemoryimpl.ProtectedMemorySecretFactory;

@@ -7,7 +7,7 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.Secrets;
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
 import io.memguard.keys.software.SoftwareKeys;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;

@@ -1,8 +1,8 @@
 package io.memguard.keys.pkcs11;
 
-import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.*;
 
-import io.memguard.ffi.pkcs11.*;
+import io.memguard.ffi.gen.pkcs11.*;
 import io.memguard.memory.ResidueWiper;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,10 +1,10 @@
 package io.memguard.keys.pkcs11;
 
-import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.*;
 
 import io.memguard.MemGuardException;
-import io.memguard.ffi.pkcs11._CK_MECHANISM;
-import io.memguard.ffi.pkcs11.ck_gcm_params;
+import io.memguard.ffi.gen.pkcs11._CK_MECHANISM;
+import io.memguard.ffi.gen.pkcs11.ck_gcm_params;
 import io.memguard.keys.StoreKey;
 import io.memguard.memory.Sodium;
 import java.lang.foreign.Arena;

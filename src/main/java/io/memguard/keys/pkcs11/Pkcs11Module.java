@@ -2,7 +2,7 @@ package io.memguard.keys.pkcs11;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.ffi.pkcs11.CK_C_GetFunctionList;
+import io.memguard.ffi.gen.pkcs11.CK_C_GetFunctionList;
 import io.memguard.memory.ElfFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,8 +1,8 @@
 package io.memguard.keys.pkcs11;
 
-import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_BUFFER_TOO_SMALL;
-import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_OPERATION_ACTIVE;
-import static io.memguard.ffi.pkcs11.Pkcs11Library.CKR_SESSION_COUNT;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.CKR_BUFFER_TOO_SMALL;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.CKR_OPERATION_ACTIVE;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.CKR_SESSION_COUNT;
 
 import java.util.ArrayDeque;
 import java.util.Deque;

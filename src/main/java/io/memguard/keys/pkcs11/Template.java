@@ -1,6 +1,6 @@
 package io.memguard.keys.pkcs11;
 
-import io.memguard.ffi.pkcs11._CK_ATTRIBUTE;
+import io.memguard.ffi.gen.pkcs11._CK_ATTRIBUTE;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,6 +1,6 @@
 package io.memguard.keys.pkcs11;
 
-import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.*;
 
 import io.memguard.keys.SecretSource;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,12 +1,12 @@
 package io.memguard.keys.pkcs11;
 
-import static io.memguard.ffi.pkcs11.Pkcs11Library.*;
+import static io.memguard.ffi.gen.pkcs11.Pkcs11Library.*;
 
 import io.memguard.MemGuard;
 import io.memguard.SecretBuffer;
 import io.memguard.Secrets;
-import io.memguard.ffi.pkcs11._CK_MECHANISM;
-import io.memguard.ffi.pkcs11.ck_gcm_params;
+import io.memguard.ffi.gen.pkcs11._CK_MECHANISM;
+import io.memguard.ffi.gen.pkcs11.ck_gcm_params;
 import io.memguard.tokens.TokenTrace;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -3,7 +3,7 @@ package io.memguard.cli.exec;
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
 import io.memguard.ffi.Downcall;
-import io.memguard.ffi.linux.LinuxLibrary;
+import io.memguard.ffi.gen.linux.LinuxLibrary;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
