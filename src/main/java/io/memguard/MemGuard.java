@@ -13,8 +13,6 @@ import io.memguard.memory.PlaintextBuffer;
 import io.memguard.memory.SealedCache;
 import io.memguard.memory.StackRoom;
 import io.memguard.os.NativeAccess;
-import io.memguard.os.ProcessFlags;
-import io.memguard.os.ResourceLimits;
 import io.memguard.storage.Moment;
 import io.memguard.storage.StorageProvider;
 import io.memguard.storage.Totals;
@@ -23,7 +21,6 @@ import io.memguard.store.SecretName;
 import io.memguard.store.SecretStore;
 import io.memguard.store.StoreNames;
 import io.memguard.store.StoreOpener;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
@@ -86,31 +83,12 @@ public final class MemGuard implements AutoCloseable {
     }
 
     /**
-     * Closes this process to core dumps (a limit of 0, inherited by the processes that it starts) and to debuggers and
-     * {@code /proc/PID/mem}, {@code maps} or {@code environ} of all users but root (PR_SET_DUMPABLE 0, which ends when it
-     * replaces itself by another program). There is no way back. Best called first in {@code main}; idempotent.
-     *
-     * <p>It disables core files, gdb, strace and external profilers, except for root. It does not stop
-     * what the JVM itself does when asked: {@code jcmd}, agents that attach and heap dumps of the same user still work,
-     * unless it runs with {@code -XX:+DisableAttachMechanism}.
+     * Closes this process to core dumps and to debuggers of all users but root; see {@link ProcessProtection#harden}.
      *
      * @throws MemGuardException {@link ErrorCode#SECURITY_ERROR} where the kernel, or a filter of system calls, refuses it
      */
     public static void hardenProcess() {
-        try {
-            ResourceLimits.forbidCoreDumps();
-            ProcessFlags.forbidDumps();
-        } catch (IOException e) {
-            throw new MemGuardException(
-                    ErrorCode.SECURITY_ERROR,
-                    "the process can't be hardened: " + e.getMessage()
-                            + "; allow prctl and setrlimit in the seccomp filter of the container or the unit",
-                    e);
-        }
-    }
-
-    private static boolean isHardened() {
-        return !ProcessFlags.isDumpable() && ResourceLimits.coreDump().soft() == 0;
+        ProcessProtection.harden();
     }
 
     /** Stores a value durably, in place of the one before; the buffer stays the caller's. */
@@ -371,7 +349,7 @@ public final class MemGuard implements AutoCloseable {
     /** What is in memory at present. In the degraded state only what buffers hold. */
     public MemoryUsage memoryUsage() {
         cache.requireOpen();
-        return MemoryUsage.of(cache.usage(), isHardened());
+        return MemoryUsage.of(cache.usage(), ProcessProtection.state().hardened());
     }
 
     /**

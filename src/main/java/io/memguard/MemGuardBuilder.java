@@ -3,7 +3,6 @@ package io.memguard;
 import io.memguard.events.KeyInvalidEvent;
 import io.memguard.keys.KeyProvider;
 import io.memguard.keys.RollbackRecords;
-import io.memguard.memory.LockedMemory;
 import io.memguard.memory.NativeLibraries;
 import io.memguard.memory.SealedCache;
 import io.memguard.os.NativeAccess;
@@ -19,8 +18,6 @@ import org.jspecify.annotations.Nullable;
 
 /** How to open a store, see {@link MemGuard#at}; not thread-safe. */
 public final class MemGuardBuilder {
-    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
-
     private final Function<DirectoryAccess, StorageProvider> place;
     private @Nullable KeyProvider provider;
     private OpenMode mode = OpenMode.OPEN_OR_CREATE;
@@ -54,7 +51,10 @@ public final class MemGuardBuilder {
         return this;
     }
 
-    /** What to do where memory can't be locked; {@link MemoryPolicy#REQUIRE_LOCKED} unless said otherwise. */
+    /**
+     * What to do where memory can't be locked; {@link MemoryPolicy#REQUIRE_LOCKED} unless said otherwise. What is allowed is
+     * allowed for the whole process, see {@link ProcessProtection}.
+     */
     public MemGuardBuilder policy(MemoryPolicy memoryPolicy) {
         this.policy = Objects.requireNonNull(memoryPolicy);
         return this;
@@ -68,10 +68,7 @@ public final class MemGuardBuilder {
      * live longer, never wait.
      */
     public MemGuardBuilder lockedMemoryWait(Duration longest) {
-        if (longest == null || longest.isNegative() || longest.compareTo(LONGEST_WAIT) > 0) {
-            throw new MemGuardException(ErrorCode.INVALID_ARGUMENTS, "wait for locked memory from 0 to 1 hour");
-        }
-        this.wait = longest;
+        this.wait = ProcessProtection.checkedWait(longest);
         return this;
     }
 
@@ -159,12 +156,14 @@ public final class MemGuardBuilder {
         SealedCache cache = null;
         try {
             NativeAccess.require();
-            LockedMemory.accept(policy);
+            if (policy == MemoryPolicy.BEST_EFFORT) {
+                ProcessProtection.allowUnlocked();
+            }
             if (wait != null) {
-                LockedMemory.waitAtMost(wait);
+                ProcessProtection.waitForLockedMemory(wait);
             }
             if (degraded) {
-                NativeLibraries.allowAbsence();
+                ProcessProtection.allowHeapFallback();
             }
             if (!degraded || NativeLibraries.isLoaded()) {
                 cache = SealedCache.create();

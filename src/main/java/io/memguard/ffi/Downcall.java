@@ -29,7 +29,8 @@ public final class Downcall {
     private static final long ERRNO = STATE.byteOffset(StructLayout.PathElement.groupElement("errno"));
     private static final AddressLayout WORD = ValueLayout.ADDRESS;
 
-    // As if the arguments were variable, so that the number of vector registers is passed that printf(3) and similar functions look at: 0.
+    // As if the arguments were variable, so that the number of vector registers is passed that printf(3) and similar
+    // functions look at: 0.
     private static final MethodHandle HANDLE = Linker.nativeLinker()
             .downcallHandle(
                     FunctionDescriptor.of(ValueLayout.JAVA_LONG, WORD, WORD, WORD, WORD, WORD, WORD, WORD, WORD),
@@ -37,12 +38,11 @@ public final class Downcall {
                     Linker.Option.firstVariadicArg(1));
 
     /** The shape of mg_window_release, which is linked anyway. */
-    private static final MethodHandle ONE_WORD = Linker.nativeLinker()
-            .downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+    private static final MethodHandle ONE_WORD =
+            Linker.nativeLinker().downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
 
     /** Where errno goes that no caller asks for; lines of their own for most threads, so that they don't wait for each other. */
-    private static final MemorySegment UNREAD =
-            Arena.global().allocate(CACHE_LINE * LINES, CACHE_LINE);
+    private static final MemorySegment UNREAD = Arena.global().allocate(CACHE_LINE * LINES, CACHE_LINE);
 
     private Downcall() {}
 
@@ -85,7 +85,8 @@ public final class Downcall {
         public long call() {
             try {
                 return (long) HANDLE.invokeExact(
-                        function, state, words[0], words[1], words[2], words[3], words[4], words[5], words[6], words[7]);
+                        function, state, words[0], words[1], words[2], words[3], words[4], words[5], words[6],
+                        words[7]);
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {

@@ -2,7 +2,6 @@ package io.memguard.memory;
 
 import io.memguard.ErrorCode;
 import io.memguard.MemGuardException;
-import io.memguard.MemoryPolicy;
 import io.memguard.events.MemoryLimitEvent;
 import io.memguard.os.Posix;
 import io.memguard.os.ResourceLimits;
@@ -31,10 +30,8 @@ public final class LockedMemory {
     private LockedMemory() {}
 
     /** Goes on with unlocked memory from now on, in the whole process; there is no way back. */
-    public static void accept(MemoryPolicy policy) {
-        if (policy == MemoryPolicy.BEST_EFFORT) {
-            required = false;
-        }
+    public static void allowUnlocked() {
+        required = false;
     }
 
     /** How long a thread that needs a window waits at most while all locked memory is lent; from now on, in the whole process. */
@@ -53,7 +50,8 @@ public final class LockedMemory {
         return longestWait;
     }
 
-    static boolean isRequired() {
+    /** Whether memory that can't be locked is refused. */
+    public static boolean isRequired() {
         return required;
     }
 

@@ -58,7 +58,8 @@ public final class NativeLibraries {
         absenceAllowed = true;
     }
 
-    static boolean isAbsenceAllowed() {
+    /** Whether {@link #allowAbsence} was called. */
+    public static boolean isAbsenceAllowed() {
         return absenceAllowed;
     }
 

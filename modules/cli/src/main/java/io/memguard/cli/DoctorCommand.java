@@ -1,8 +1,9 @@
 package io.memguard.cli;
 
+import io.memguard.MemoryPolicy;
+import io.memguard.ProcessProtection;
 import io.memguard.doctor.Doctor;
 import io.memguard.doctor.Finding;
-import io.memguard.memory.LockedMemory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -34,8 +35,10 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        LockedMemory.accept(main.store().policy()); // For the store that is checked below.
         var findings = new ArrayList<>(Doctor.process(main.store().policy()));
+        if (main.store().policy() == MemoryPolicy.BEST_EFFORT) {
+            ProcessProtection.allowUnlocked(); // For the store that is checked below, as the option says.
+        }
         Optional<Path> directory = main.store().directoryIfGiven();
         if (directory.isPresent() || verify) {
             findings.addAll(Doctor.store(
