@@ -5,8 +5,15 @@ import io.memguard.MemGuard;
 import io.memguard.MemGuardException;
 import io.memguard.Secret;
 import io.memguard.SecretBuffer;
+import io.memguard.Status;
 import io.memguard.memory.KeyCaches;
+import io.memguard.memory.PrivateKeyCalls;
 import io.memguard.memory.SealedValue;
+import java.security.KeyPair;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.cert.X509Certificate;
+import java.util.List;
 import java.util.Objects;
 import javax.crypto.SecretKey;
 
@@ -64,6 +71,46 @@ public final class ProtectedKeys {
             guard.store(name, key);
         }
         return secretKey(name, algorithm);
+    }
+
+    /**
+     * A secret as a private key: PEM, or DER of PKCS#8, PKCS#1 or SEC1, in PEM with its certificate chain behind it. RSA of 2048 to
+     * 8192 bits, P-256, P-384, P-521, Ed25519.
+     *
+     * @throws MemGuardException {@link ErrorCode#RETRIEVE_FAILED} where there is no such secret; {@link
+     *     ErrorCode#INVALID_ARGUMENTS} where it is no such key, or the chain is another key's; {@link ErrorCode#KEY_INVALID} where it
+     *     is encrypted
+     */
+    public PrivateKey privateKey(String name) {
+        return material(name).privateKey();
+    }
+
+    /** The public half of a private key; errors as by {@link #privateKey}. */
+    public PublicKey publicKey(String name) {
+        return material(name).publicKey();
+    }
+
+    /** The certificates behind a private key, its own first; none where it has none. Errors as by {@link #privateKey}. */
+    public List<X509Certificate> certificateChain(String name) {
+        return material(name).chain();
+    }
+
+    /** Makes a key pair, and stores the private key, in place of what was there, as PKCS#8 in PEM. */
+    public KeyPair generateKeyPair(String name, KeyType type) {
+        Objects.requireNonNull(type);
+        try (var pem = SecretBuffer.allocate(PrivateKeyCalls.PEM_SIZE)) {
+            long length = pem.<Long, RuntimeException>write(
+                    target -> PrivateKeyCalls.generate(type.kind(), type.bits(), target));
+            pem.<Status, RuntimeException>read(bytes -> guard.store(name, bytes.asSlice(0, length)));
+        }
+        KeyMaterial material = material(name);
+        return new KeyPair(material.publicKey(), material.privateKey());
+    }
+
+    private KeyMaterial material(String name) {
+        Secret secret = secret(name);
+        return secret.<KeyMaterial, RuntimeException>read(
+                bytes -> KeyMaterial.of(PrivateKeyCalls.read(KeyCaches.of(guard), bytes, null), secret));
     }
 
     private Secret secret(String name) {
