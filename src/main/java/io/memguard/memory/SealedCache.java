@@ -131,6 +131,11 @@ public final class SealedCache implements AutoCloseable {
         return mg_length(cache, handle) >= 0;
     }
 
+    /** The length of a value in bytes; 0 where there is none. */
+    int length(long handle) {
+        return (int) Math.max(0, mg_length(cache, handle));
+    }
+
     /** Opens a value into a window, to be passed to {@link #lend} at once; or {@link #STALE}. */
     public long open(long handle) {
         if (!linked) {

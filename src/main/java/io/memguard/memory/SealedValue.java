@@ -39,4 +39,9 @@ public final class SealedValue {
     long handle() {
         return handle;
     }
+
+    /** How many bytes it has; 0 where the cache is closed. */
+    public int length() {
+        return cache.length(handle);
+    }
 }
