@@ -1,7 +1,9 @@
 package io.memguard.cli;
 
 import static org.junit.jupiter.api.Assertions.*;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.memguard.os.Posix;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,7 +13,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** scripts/lib/launch.sh: with a {@code java} that prints its arguments. */
+/** scripts/lib/launch.sh with a {@code java} that prints its arguments, scripts/lib/java.sh with some that do nothing. */
 class LauncherTest {
     @TempDir
     Path temporary;
@@ -76,5 +78,70 @@ class LauncherTest {
         soon("list", "");
         assertFalse(Files.exists(temporary.resolve("made")), "once for this Java and place");
         assertEquals("/here /jdk\n", Files.readString(temporary.resolve("memguard.jsa.tried")));
+    }
+
+    private Path javaHome(String name) throws Exception {
+        Path home = temporary.resolve("home/.jdks/" + name);
+        Files.createDirectories(home.resolve("lib/server"));
+        Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
+        Files.writeString(java, "#!/bin/sh\n");
+        Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.writeString(home.resolve("release"), "JAVA_VERSION=\"99\"\n"); // newer than any that is installed
+        for (String file : List.of("lib/modules", "lib/server/libjvm.so")) {
+            Files.writeString(home.resolve(file), "");
+        }
+        return home;
+    }
+
+    private Cli.Result found() throws Exception {
+        String script = "set -euo pipefail; unset JAVA_HOME; HOME=" + temporary
+                + "/home; . scripts/lib/java.sh; find_java java; echo \"$jdk\"";
+        var result = new Cli(Map.of()).runCommand(List.of("bash", "-c", script), new byte[0]);
+        assertEquals(0, result.status(), result.error());
+        return result;
+    }
+
+    /** HOME may be another user's where root got it from sudo. */
+    @Test
+    void asRootOnlyJavaThatNoOtherUserCanChangeIsRun() throws Exception {
+        assumeTrue(Posix.effectiveUser() == 0, "NOT TESTED: what root runs (run it as root: sudo scripts/test)");
+        Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Path home = javaHome("mine");
+        assertEquals(home + "\n", found().text(), "the newest, where all of it is root's");
+        for (String part : List.of("", "bin", "bin/java", "lib", "lib/modules", "lib/server", "lib/server/libjvm.so")) {
+            Path changed = home.resolve(part);
+            Files.setAttribute(changed, "unix:uid", 65534);
+            assertRefused(changed);
+            Files.setAttribute(changed, "unix:uid", 0);
+            var before = Files.getPosixFilePermissions(changed);
+            for (String open : List.of("rwxrwxr-x", "rwxr-xrwx")) {
+                Files.setPosixFilePermissions(changed, PosixFilePermissions.fromString(open));
+                assertRefused(changed);
+            }
+            Files.setPosixFilePermissions(changed, before);
+        }
+        assertEquals(home + "\n", found().text());
+    }
+
+    private void assertRefused(Path changed) throws Exception {
+        var result = found();
+        assertFalse(result.text().startsWith(temporary.toString()), "its " + changed + " is another user's");
+        assertTrue(result.error().contains("other users can change " + changed.toRealPath()), result.error());
+    }
+
+    @Test
+    void withoutRootTheUsersOwnJavaIsRun() throws Exception {
+        Path home = javaHome("mine");
+        String script = "set -euo pipefail; unset JAVA_HOME; HOME=" + temporary
+                + "/home; . scripts/lib/java.sh; find_java java; echo \"$jdk\"";
+        var command = List.of("bash", "-c", script);
+        if (Posix.effectiveUser() == 0) {
+            for (Path folder = home; folder.startsWith(temporary); folder = folder.getParent()) {
+                Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+            }
+            command = List.of("setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", script);
+        }
+        assertEquals(
+                home + "\n", new Cli(Map.of()).runCommand(command, new byte[0]).text());
     }
 }
