@@ -13,8 +13,9 @@ import java.util.List;
  * @param number among the blocks of this language in it, from 1
  * @param language what stands behind the fence
  */
-record Block(String guide, int number, String language, String text) {
-    static List<Block> of(String guide) throws IOException {
+public record Block(String guide, int number, String language, String text) {
+    /** All of a guide. */
+    public static List<Block> of(String guide) throws IOException {
         var blocks = new ArrayList<Block>();
         StringBuilder text = null;
         String language = "";
