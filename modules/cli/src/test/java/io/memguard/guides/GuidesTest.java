@@ -46,6 +46,7 @@ class GuidesTest {
             import io.memguard.adapters.postgresql.*;
             import io.memguard.adapters.spring.*;
             import io.memguard.doctor.*;
+            import io.memguard.jca.*;
             import io.memguard.keys.*;
             import io.memguard.keys.pkcs11.*;
             import io.memguard.keys.software.*;
@@ -61,6 +62,7 @@ class GuidesTest {
             import java.util.*;
             import java.util.function.*;
             import javax.crypto.*;
+            import javax.crypto.spec.*;
             import org.jasypt.encryption.pbe.*;
             import org.jasypt.iv.*;
             import org.jasypt.properties.*;
