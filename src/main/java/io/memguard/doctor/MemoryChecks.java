@@ -24,9 +24,8 @@ final class MemoryChecks {
         var findings = new ArrayList<Finding>();
         if (NativeLibraries.isLoaded()) {
             boolean required = policy == MemoryPolicy.REQUIRE_LOCKED;
-            Finding protection = protection(required);
-            findings.add(protection);
-            findings.add(limit(machine, protection.level() != Finding.Level.PROBLEM, required));
+            findings.add(protection(required));
+            findings.add(limit(machine, required));
         }
         findings.add(mapCount(machine));
         return findings;
@@ -36,6 +35,15 @@ final class MemoryChecks {
     static boolean usesSecretMemory() {
         try {
             return NativeLibraries.isLoaded() && kind() == SealedCache.MEMFD_SECRET;
+        } catch (MemGuardException e) {
+            return false; // Said by the finding on protected memory.
+        }
+    }
+
+    /** Windows need one; a process that requires locked memory has none where nothing can be locked, whatever is asked about. */
+    private static boolean hasKey() {
+        try {
+            return kind() >= 0;
         } catch (MemGuardException e) {
             return false; // Said by the finding on protected memory.
         }
@@ -73,7 +81,8 @@ final class MemoryChecks {
     }
 
     /** By trying, since what a value needs depends on the kind of memory, and on what else is locked. */
-    private static Finding limit(Machine machine, boolean hasKey, boolean required) {
+    private static Finding limit(Machine machine, boolean required) {
+        boolean hasKey = hasKey();
         var limit = ResourceLimits.lockedMemoryLimit();
         String what = text(limit.soft())
                 + (limit.hard() == limit.soft() ? "" : ", may be raised to " + text(limit.hard()))
