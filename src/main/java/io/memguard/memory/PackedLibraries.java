@@ -10,13 +10,13 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 
 /**
  * The libraries in the jar, unpacked into a new directory (0700, of a random name) until this is closed; closing removes
@@ -44,15 +44,7 @@ final class PackedLibraries implements AutoCloseable {
                 throw new IOException(unpacked.directory + " was replaced by another user");
             }
             for (String name : NAMES) {
-                byte[] library = read(name);
-                if (!crc32(library).equals(recorded("CRC32SUMS", name))) {
-                    throw new IOException(name + " in the jar is damaged: its CRC-32 is not that of CRC32SUMS");
-                }
-                Files.write(
-                        unpacked.directory.resolve(name),
-                        library,
-                        StandardOpenOption.CREATE_NEW,
-                        StandardOpenOption.WRITE);
+                unpacked.write(name);
             }
             return unpacked;
         } catch (Throwable failure) {
@@ -62,6 +54,17 @@ final class PackedLibraries implements AutoCloseable {
                 failure.addSuppressed(e);
             }
             throw failure;
+        }
+    }
+
+    /** Piece by piece: the heap may be smaller than a library. The CRC-32 finds damage only; SHA-256 would take 0.1 s. */
+    private void write(String name) throws IOException {
+        var crc = new CRC32();
+        try (var in = new CheckedInputStream(open(name), crc)) {
+            Files.copy(in, directory.resolve(name));
+        }
+        if (!HexFormat.of().toHexDigits((int) crc.getValue()).equals(recorded("CRC32SUMS", name))) {
+            throw new IOException(name + " in the jar is damaged: its CRC-32 is not that of CRC32SUMS");
         }
     }
 
@@ -92,12 +95,17 @@ final class PackedLibraries implements AutoCloseable {
     }
 
     private static byte[] read(String name) throws IOException {
-        try (InputStream in = PackedLibraries.class.getResourceAsStream(RESOURCES + name)) {
-            if (in == null) {
-                throw new FileNotFoundException(name + " is not in the jar");
-            }
+        try (InputStream in = open(name)) {
             return in.readAllBytes();
         }
+    }
+
+    private static InputStream open(String name) throws IOException {
+        InputStream in = PackedLibraries.class.getResourceAsStream(RESOURCES + name);
+        if (in == null) {
+            throw new FileNotFoundException(name + " is not in the jar");
+        }
+        return in;
     }
 
     private static Path temporaryDirectory() throws IOException {
@@ -143,12 +151,5 @@ final class PackedLibraries implements AutoCloseable {
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError(e); // Every Java has it.
         }
-    }
-
-    /** Of damage only: an attacker who changes the jar changes its sums, too. SHA-256 would take 0.1 s of a start. */
-    private static String crc32(byte[] bytes) {
-        var crc = new CRC32();
-        crc.update(bytes);
-        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 }
