@@ -66,7 +66,8 @@ public final class KeyChange {
                         ErrorCode.INVALID_ARGUMENTS, "no key change is under way; there is nothing to give up");
             }
             abandon(next, progress);
-            destroyOld(List.of(steps.provider()));
+            destroyOld(
+                    List.of(steps.provider()), "the change was given up, and every value is under the key before it");
         });
     }
 
@@ -95,7 +96,9 @@ public final class KeyChange {
         boolean same = steps.uses(to);
         steps.promote(to);
         try {
-            destroyOld(same ? List.of(to) : List.of(from, to));
+            destroyOld(
+                    same ? List.of(to) : List.of(from, to),
+                    "the key was changed, and every value is under the new one");
         } finally {
             if (!same) {
                 from.close();
@@ -139,7 +142,7 @@ public final class KeyChange {
         steps.drop();
     }
 
-    private void destroyOld(List<KeyProvider> by) throws IOException {
+    private void destroyOld(List<KeyProvider> by, String done) throws IOException {
         var left = steps.destroyOld(by, false);
         left.stream()
                 .filter(key -> !key.own())
@@ -156,9 +159,8 @@ public final class KeyChange {
         if (!own.isEmpty()) {
             throw new MemGuardException(
                     ErrorCode.CLEANUP_FAILED,
-                    "the key was changed, and every value is under the new one; only this could not be destroyed: "
-                            + own
-                            + "; run it again with the providers of both keys (--keys may be given several times)");
+                    done + "; only this could not be destroyed: " + own
+                            + "; open the store once with the providers of both keys (--keys may be given several times)");
         }
     }
 
