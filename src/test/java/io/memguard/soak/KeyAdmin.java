@@ -86,8 +86,15 @@ final class KeyAdmin {
             case STORE_FAILED -> text.contains("another call or process");
             case KEY_INVALID -> !what.equals("open");
             case INVALID_ARGUMENTS -> what.equals("abort");
+            case CLEANUP_FAILED -> needsTheOtherProvider(e);
             default -> false;
         };
+    }
+
+    /** A key of another provider was left: the change was made, and an opening with both destroys it. */
+    static boolean needsTheOtherProvider(MemGuardException e) {
+        return e.code() == ErrorCode.CLEANUP_FAILED
+                && String.valueOf(e.getMessage()).contains("its provider was not given");
     }
 
     /** Others do the same beside. */

@@ -200,7 +200,13 @@ public final class Keys {
         try (var guard = stores.open(store(), OpenMode.EXISTING).guard()) {
             guard.abortRekey(SILENT);
         } catch (MemGuardException e) {
-            require(e.code() == ErrorCode.INVALID_ARGUMENTS, e.toString());
+            require(e.code() == ErrorCode.INVALID_ARGUMENTS || KeyAdmin.needsTheOtherProvider(e), e.toString());
+        }
+        if (!stores.token().isEmpty()) { // Both providers are there: no old key is left.
+            var opened = stores.open(store(), OpenMode.EXISTING);
+            try (var guard = opened.guard()) {
+                guard.rekey(stores.keys(KeyStores.other(opened.key())), SILENT);
+            }
         }
     }
 
