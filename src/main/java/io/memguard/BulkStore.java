@@ -15,11 +15,11 @@ import java.util.function.Function;
 
 /** Values on their way to disk in groups; see {@link MemGuard#storeAll}. */
 final class BulkStore {
-    // A group's locks are held while the disk works, and its files lie in memory, encrypted.
+    // A group's locks are held while the disk works, and its files are in memory, encrypted.
     private static final int GROUP_VALUES = 1000;
     private static final long GROUP_BYTES = 16L << 20;
 
-    /** Where a value lies: in a buffer that is opened for each use, or in memory of the caller. */
+    /** Where a value is: in a buffer that is opened for each use, or in memory of the caller. */
     interface Plaintext {
         <R> R read(Borrower<R, RuntimeException> use);
     }
