@@ -18,7 +18,7 @@ fn nothing_works_before_init() {
             assert_eq!(mg_aead_new([0; 32].as_ptr(), 0, &mut number), MG_ERR_NOT_INITIALIZED);
         }
         assert_eq!(mg_window_acquire(1, 0), MG_ERR_NOT_INITIALIZED.into());
-        assert_eq!(mg_abi_version(), 3);
+        assert_eq!(mg_abi_version(), 4);
     });
 }
 
