@@ -30,7 +30,8 @@ final class AesGcmSpi extends AesSpi {
     private int tag = 16;
     private byte @Nullable [] iv;
     private boolean used; // The IV, so that nothing more may be encrypted with it.
-    private @Nullable SealedKey lastKey;
+    private @Nullable SealedKey lastKey; // Of the last encryption, also while something is decrypted in between.
+    private byte @Nullable [] lastIv;
     private byte[] aad = NOTHING;
     private int aadLength;
     private byte[] kept = NOTHING;
@@ -66,7 +67,7 @@ final class AesGcmSpi extends AesSpi {
         if (next.length == 0 || next.length > AesGcm.MOST) {
             throw new InvalidAlgorithmParameterException("an IV has 1 to " + AesGcm.MOST + " bytes; 12 are usual");
         }
-        if (encrypting && ours.equals(lastKey) && Arrays.equals(next, iv)) {
+        if (encrypting && Arrays.equals(next, lastIv) && ours.isSameAs(lastKey)) {
             throw new InvalidAlgorithmParameterException(
                     "this IV was used with this key; take another one for each message");
         }
@@ -75,7 +76,10 @@ final class AesGcmSpi extends AesSpi {
         tag = bits / 8;
         iv = next;
         used = false;
-        lastKey = encrypting ? ours : null;
+        if (encrypting) {
+            lastKey = ours;
+            lastIv = next;
+        }
     }
 
     @Override
@@ -133,15 +137,18 @@ final class AesGcmSpi extends AesSpi {
     private int seal(byte[] input, int offset, int length, byte[] output, int to) throws ShortBufferException {
         requireRoom(output, to, (long) length + tag);
         AesSteps going = steps;
-        if (going != null || length > AesGcm.MOST || aadLength > AesGcm.MOST) {
-            going = inSteps();
-            going.update(input, offset, length, output, to);
-            going.finish(output, to + length, tag);
-        } else {
-            message().seal(key().value(), input, offset, length, output, to);
+        used = true; // Also where it fails in the middle: a part may be out already.
+        try {
+            if (going != null || length > AesGcm.MOST || aadLength > AesGcm.MOST) {
+                going = inSteps();
+                going.update(input, offset, length, output, to);
+                going.finish(output, to + length, tag);
+            } else {
+                message().seal(key().value(), input, offset, length, output, to);
+            }
+        } finally {
+            clear();
         }
-        used = true;
-        clear();
         return length + tag;
     }
 
@@ -212,7 +219,8 @@ final class AesGcmSpi extends AesSpi {
         return all;
     }
 
-    private void clear() {
+    @Override
+    void clear() {
         AesSteps going = steps;
         if (going != null) {
             steps = null;

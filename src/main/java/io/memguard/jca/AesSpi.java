@@ -50,6 +50,9 @@ abstract class AesSpi extends CipherSpi {
     abstract int finish(byte[] input, int offset, int length, byte[] output, int to)
             throws ShortBufferException, IllegalBlockSizeException, BadPaddingException;
 
+    /** Drops what was begun, and wipes its state. */
+    abstract void clear();
+
     /** Authenticates what is not encrypted. */
     abstract void authenticate(byte[] input, int offset, int length);
 
@@ -116,6 +119,7 @@ abstract class AesSpi extends CipherSpi {
         if (given == null) {
             throw new InvalidKeyException("a cipher needs a key");
         }
+        clear();
         key = null;
         other = OtherProviders.first("Cipher." + transformation.split("/", -1)[0], given, provider -> {
             var cipher = Cipher.getInstance(transformation, provider);

@@ -1,9 +1,12 @@
 package io.memguard.jca;
 
 import io.memguard.Secret;
+import io.memguard.memory.Hmac;
 import io.memguard.memory.SealedValue;
 import java.security.InvalidKeyException;
+import java.security.MessageDigest;
 import java.security.ProviderException;
+import org.jspecify.annotations.Nullable;
 
 /** The sealed bytes of one key, and the secret that they were read from: deleted, the key is refused. Thread-safe. */
 final class SealedKey {
@@ -29,6 +32,18 @@ final class SealedKey {
             throw new InvalidKeyException(gone());
         }
         return value;
+    }
+
+    /** Whether the bytes are the same: two handles may be of one secret. */
+    boolean isSameAs(@Nullable SealedKey other) {
+        return equals(other)
+                || (other != null
+                        && value.length() == other.value.length() // 0 where its store is closed
+                        && MessageDigest.isEqual(fingerprint(), other.fingerprint()));
+    }
+
+    private byte[] fingerprint() {
+        return Hmac.of(value, 256, new byte[0], 0, 32);
     }
 
     private static String gone() {

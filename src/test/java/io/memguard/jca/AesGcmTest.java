@@ -12,6 +12,7 @@ import java.security.InvalidKeyException;
 import java.security.ProviderException;
 import java.security.Security;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import javax.crypto.AEADBadTagException;
 import javax.crypto.Cipher;
@@ -132,6 +133,25 @@ class AesGcmTest {
         assertThrows(IllegalStateException.class, () -> cipher.updateAAD(bytes(10)));
         assertThrows(InvalidAlgorithmParameterException.class, () -> cipher.init(Cipher.ENCRYPT_MODE, key, parameters));
         cipher.init(Cipher.ENCRYPT_MODE, key, new GCMParameterSpec(128, bytes(12)));
+        cipher.doFinal(bytes(10));
+    }
+
+    /** Which would give the key of the tags away, and the difference of the texts. */
+    @Test
+    void anIvIsNotTakenAgainAfterADecryptionOrByAnotherHandleOnTheKey() throws Exception {
+        var cipher = ours();
+        var key = key(bytes(32));
+        var parameters = new GCMParameterSpec(128, bytes(12));
+        cipher.init(Cipher.ENCRYPT_MODE, key, parameters);
+        byte[] sealed = cipher.doFinal(bytes(10));
+        cipher.init(Cipher.DECRYPT_MODE, key, parameters);
+        cipher.doFinal(sealed);
+        for (var again : List.of(key, keys.secretKey("k", "AES"))) {
+            assertThrows(
+                    InvalidAlgorithmParameterException.class,
+                    () -> cipher.init(Cipher.ENCRYPT_MODE, again, parameters));
+        }
+        cipher.init(Cipher.ENCRYPT_MODE, key(bytes(32)), parameters); // Another key.
         cipher.doFinal(bytes(10));
     }
 
