@@ -72,7 +72,7 @@ final class HmacSpi extends MacSpi implements Cloneable {
             other.update(input, offset, size);
         } else if (steps != null) {
             steps.update(MemorySegment.ofArray(input).asSlice(offset, size));
-        } else if (count + size <= MessageBuffers.LENGTH) {
+        } else if (size <= MessageBuffers.LENGTH - count) {
             byte[] buffer = buffer();
             System.arraycopy(input, offset, buffer, count, size);
             count += size;
