@@ -11,6 +11,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Private keys in native code: imported, generated, and used where they lie. */
@@ -126,7 +127,11 @@ public final class PrivateKeyCalls {
             var input = arena.allocate(Math.max(1, data.length));
             MemorySegment.copy(data, 0, input, ValueLayout.JAVA_BYTE, 0, data.length);
             var out = arena.allocate(LONGEST_SIGNATURE);
-            long length = mg_key_sign(key.cache(), key.handle(), way, salt, input, data.length, out);
+            LongSupplier call = () -> mg_key_sign(key.cache(), key.handle(), way, salt, input, data.length, out);
+            long length = call.getAsLong();
+            if (SymmetricCalls.isShort(length)) {
+                length = WindowBackoff.retry(call, 4096);
+            }
             if (length == SealedCache.STALE) {
                 throw new IllegalStateException("the store of this key is closed");
             }

@@ -58,7 +58,7 @@ final class SymmetricCalls {
         return result == MG_ERR_AUTHENTICATION() ? instead : result;
     }
 
-    private static boolean isShort(long result) {
+    static boolean isShort(long result) {
         return result == MG_ERR_NO_WINDOW() || result == MG_ERR_LOCKED_MEMORY();
     }
 
